@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from ml.errors import BundleError
-from ml.prompts import PromptProfile
+from ml.prompts import RUBRIC_PROMPT, PromptProfile
 
 T = TypeVar("T")
 
@@ -67,8 +67,12 @@ class Calibration:
 
 @dataclass(frozen=True)
 class BaseProfile:
+    """One base model, and how a dimension is asked that has no adapter (the prompted base)."""
+
     name: str
     sha256: str  # sha256_of_base
+    image: ImageProfile
+    prompt: PromptProfile = RUBRIC_PROMPT
     demo: bool = False  # True: not for grading
 
 
@@ -119,14 +123,12 @@ def write_profile(profile: BaseProfile | AdapterProfile, folder: Path) -> None:
 
 def read_base_profile(folder: Path) -> BaseProfile:
     """Raises BundleError if the profile is missing or not understood."""
-    return _build(BaseProfile, _read(folder), folder)
+    return _build(BaseProfile, _with_prompt_and_image(_read(folder), folder), folder)
 
 
 def read_adapter_profile(folder: Path) -> AdapterProfile:
     """Raises BundleError if the profile is missing or not understood."""
-    data = _read(folder)
-    data["prompt"] = _build(PromptProfile, data.get("prompt"), folder)
-    data["image"] = _build(ImageProfile, data.get("image"), folder)
+    data = _with_prompt_and_image(_read(folder), folder)
     if data.get("calibration") is not None:
         data["calibration"] = _build(Calibration, data["calibration"], folder)
     return _build(AdapterProfile, data, folder)
@@ -143,6 +145,11 @@ def _read(folder: Path) -> dict[str, Any]:
     if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
         raise BundleError(f"{path} is not a profile of format {FORMAT}.")
     return data
+
+
+def _with_prompt_and_image(data: dict[str, Any], folder: Path) -> dict[str, Any]:
+    prompt = _build(PromptProfile, data.get("prompt"), folder)
+    return {**data, "prompt": prompt, "image": _build(ImageProfile, data.get("image"), folder)}
 
 
 def _build(kind: type[T], data: object, folder: Path) -> T:
