@@ -1,0 +1,163 @@
+"""What a teacher does with files: upload, match to a student, take away, replace."""
+
+from __future__ import annotations
+
+from typing import IO
+
+from django.conf import settings
+from django.core.files import File
+from django.db import IntegrityError, transaction
+from django.db.models import Sum
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from grading import tasks
+from grading.intake.checks import Limits, RefusedUpload, UploadFacts, check_upload
+from grading.intake.names import RosterEntry, match_student, safe_name
+from grading.models import Artwork, Assignment, AuditEvent, IntakeJob, School, Student, User
+from grading.services.audit import record
+
+
+class AlreadyUploaded(Exception):
+    """The same content is in this assignment already; nothing was stored."""
+
+    def __init__(self, artwork: Artwork) -> None:
+        self.artwork = artwork
+        super().__init__(
+            _("This is the same picture as “%(name)s”, which is already here.")
+            % {"name": artwork.original_name}
+        )
+
+
+def upload_limits() -> Limits:
+    return Limits(
+        max_bytes=settings.UPLOAD_MAX_PICTURE_BYTES, max_pixels=settings.UPLOAD_MAX_PIXELS
+    )
+
+
+def roster_of(assignment: Assignment) -> list[RosterEntry]:
+    students = Student.objects.filter(enrollments__classroom=assignment.classroom_id)
+    return [RosterEntry(s.pk, s.display_name, s.number) for s in students]
+
+
+def accept_upload(
+    assignment: Assignment,
+    content: IO[bytes],
+    name: str,
+    size_bytes: int,
+    by: User,
+    student: Student | None = None,
+) -> Artwork:
+    """Check one file, store it and queue it; only its header is read here.
+
+    Raises:
+        RefusedUpload: it is not a picture that can be taken, or the school's space is used up.
+        AlreadyUploaded: the same content is in this assignment already.
+    """
+    facts = check_upload(content, name, size_bytes, upload_limits())
+    refuse_over_quota(assignment.classroom.school, facts.size_bytes)
+    if same := _same_content(assignment, facts):
+        raise AlreadyUploaded(same)
+    try:
+        return _store(assignment, content, name, facts, by, student)
+    except IntegrityError:  # the same file came twice at once: the database let one through
+        if same := _same_content(assignment, facts):
+            raise AlreadyUploaded(same) from None
+        raise
+
+
+def _same_content(assignment: Assignment, facts: UploadFacts) -> Artwork | None:
+    return assignment.artworks.kept().filter(content_sha256=facts.content_sha256).first()
+
+
+def refuse_over_quota(school: School, size_bytes: int) -> None:
+    used = Artwork.objects.kept().filter(assignment__classroom__school=school)
+    total = used.aggregate(total=Sum("size_bytes"))["total"] or 0
+    if total + size_bytes > settings.SCHOOL_QUOTA_BYTES:
+        raise RefusedUpload(
+            _("The school's space for pictures is used up. Ask an administrator for more."),
+            code="quota",
+        )
+
+
+@transaction.atomic
+def _store(
+    assignment: Assignment,
+    content: IO[bytes],
+    name: str,
+    facts: UploadFacts,
+    by: User,
+    student: Student | None,
+) -> Artwork:
+    content.seek(0)
+    if student is None and (key := match_student(name, roster_of(assignment))):
+        student = Student.objects.get(pk=key)
+    artwork = Artwork.objects.create(
+        assignment=assignment,
+        student=student,
+        original_name=safe_name(name),
+        original=File(content, name="original"),
+        media_type=facts.format.content_type,
+        size_bytes=facts.size_bytes,
+        content_sha256=facts.content_sha256,
+        uploaded_by=by,
+    )
+    job = IntakeJob.objects.create(artwork=artwork)
+    record(by, AuditEvent.Verb.UPLOADED, artwork, assignment.classroom.school)
+    tasks.send_on_commit(tasks.prepare_picture, job.pk)
+    return artwork
+
+
+@transaction.atomic
+def match_artwork(artwork: Artwork, student: Student | None, by: User) -> Student | None:
+    """Say whose picture this is (None: nobody's yet); returns whose it was, for undo."""
+    artwork = Artwork.objects.select_for_update().get(pk=artwork.pk)
+    before = artwork.student
+    artwork.student = student
+    artwork.save(update_fields=["student"])
+    record(
+        by,
+        AuditEvent.Verb.MATCHED,
+        artwork,
+        artwork.assignment.classroom.school,
+        student=str(student.code) if student else None,
+        before=str(before.code) if before else None,
+    )
+    return before
+
+
+@transaction.atomic
+def remove_artwork(artwork: Artwork, by: User) -> None:
+    """Take an artwork off the board. Its rows stay, so that this can be undone."""
+    Artwork.objects.filter(pk=artwork.pk).update(removed_at=now())
+    record(by, AuditEvent.Verb.REMOVED, artwork, artwork.assignment.classroom.school)
+
+
+def replace_artwork(
+    artwork: Artwork, content: IO[bytes], name: str, size_bytes: int, by: User
+) -> Artwork:
+    """Put another file in the place of this artwork, for the same student.
+
+    Raises:
+        RefusedUpload, AlreadyUploaded: the artwork stays as it is.
+    """
+    with transaction.atomic():
+        new = accept_upload(
+            artwork.assignment, content, name, size_bytes, by, student=artwork.student
+        )
+        remove_artwork(artwork, by)
+    return new
+
+
+@transaction.atomic
+def restore_artwork(artwork: Artwork, by: User) -> None:
+    """Undo a removal.
+
+    Raises:
+        AlreadyUploaded: the same content came again in the meantime, and stands in its place.
+    """
+    same = artwork.assignment.artworks.kept().filter(content_sha256=artwork.content_sha256).first()
+    if same:
+        raise AlreadyUploaded(same)
+    Artwork.objects.filter(pk=artwork.pk).update(removed_at=None)
+    record(by, AuditEvent.Verb.RESTORED, artwork, artwork.assignment.classroom.school)

@@ -1,0 +1,254 @@
+"""The worker's side. The only module that may import the heavy half of ml, inside its tasks.
+
+Every task is a doorbell: it carries the id of a row that says what there is to do. A message that
+comes twice, late, or not at all changes nothing, since the row is claimed first and the sweep
+rings again for rows that wait.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from celery import Task, current_app, shared_task
+from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.db import connection, transaction
+from django.db.models import Q
+from django.db.models.fields.files import FieldFile
+from django.utils.translation import gettext as _
+from kombu.exceptions import OperationalError
+
+from grading.intake.normalize import NormalizedPicture, NormalizeError, normalize
+from grading.models import (
+    AdapterSet,
+    Artwork,
+    FeedbackDraft,
+    IntakeJob,
+    Job,
+    Picture,
+    ScoringJob,
+)
+from ml.errors import BundleError
+from ml.feedback import compose
+from ml.interface import PictureFailure, PictureScores
+from ml.rubric import Rubric
+
+if TYPE_CHECKING:
+    from ml.scorer import TorchScorer
+
+log = logging.getLogger(__name__)
+
+RESEND_AT_MOST = 200  # rows a sweep rings for; the next one is ten seconds away
+
+
+# ------------------------------------------------------------------------------------- doorbells
+def send_on_commit(task: Task, pk: int) -> None:
+    transaction.on_commit(partial(send, task, pk))
+
+
+def send(task: Task, pk: int) -> None:
+    """Ring; with the broker down, the row is safe and the sweep rings later."""
+    try:
+        task.apply_async((pk,))
+    except (OperationalError, OSError) as error:
+        log.warning("no broker for %s(%s): %s", task.name, pk, error)
+
+
+@contextmanager
+def lease_kept(jobs: Sequence[Job]) -> Iterator[None]:
+    """Renew the leases of claimed jobs while the model or the decoder works on them."""
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(settings.JOB_LEASE_S / 3):
+            type(jobs[0]).objects.renew(jobs)
+        connection.close()
+
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+# ---------------------------------------------------------------------------------------- intake
+@shared_task
+def prepare_picture(job_id: int) -> None:
+    """Make the picture versions of an uploaded file, then ask for its scores."""
+    job: IntakeJob | None = IntakeJob.objects.claim(job_id)
+    if job is None:
+        return  # delivered twice, or already done
+
+    try:
+        with lease_kept([job]), tempfile.TemporaryDirectory() as folder:
+            with job.artwork.original.open("rb") as original:
+                made = normalize(original, Path(folder))
+            picture = _record_picture(job, made)
+    except NormalizeError as error:
+        job.fail(str(error.reason))
+        return
+    except FileNotFoundError:
+        job.fail(_("The uploaded file is no longer there. Upload it again."))
+        raise
+    except Exception:
+        job.fail(_("This picture could not be opened. Save it as JPEG and upload it again."))
+        raise
+    if picture:
+        job.artwork.original.delete(save=True)
+
+
+def _record_picture(job: IntakeJob, made: NormalizedPicture) -> Picture | None:
+    """Store the files, then the rows. Files of an attempt that lost its job are taken away again."""
+    with ExitStack() as stack:
+        files = {
+            name: File(stack.enter_context(path.open("rb")), name=path.name)
+            for name, path in (
+                ("full", made.normalized),
+                ("display", made.display),
+                ("thumbnail", made.thumbnail),
+            )
+        }
+        with transaction.atomic():
+            picture = job.succeed(
+                width=made.width, height=made.height, sha256=made.sha256, **files
+            )
+            if picture and (scoring := ScoringJob.objects.request(picture)):
+                send_on_commit(score_pictures, scoring.pk)
+    return picture
+
+
+# --------------------------------------------------------------------------------------- scoring
+@shared_task
+def score_pictures(job_id: int) -> None:
+    """Score this picture, together with others that wait for the same model."""
+    jobs = ScoringJob.objects.claim_batch(job_id, settings.SCORING_BATCH)
+    if not jobs:
+        return  # delivered twice, or already done in somebody else's batch
+
+    try:
+        with lease_kept(jobs), local_paths([job.picture.full for job in jobs]) as paths:
+            rubric = jobs[0].adapter_set.rubric_version.as_ml_rubric()
+            results = _scorer(jobs[0].adapter_set, rubric).score(paths)
+    except Exception as error:
+        sentence = _("The scoring model could not be loaded. An administrator has been told.")
+        if not isinstance(error, BundleError):
+            sentence = _("The scorer stopped while it looked at this picture. Try again.")
+        for job in jobs:
+            job.fail(sentence)
+        raise
+    dimensions = {d.slug: d for d in jobs[0].adapter_set.rubric_version.dimensions.all()}
+    adapters = {a.dimension.slug: a for a in _adapters(jobs[0].adapter_set)}
+    for job, result in zip(jobs, results, strict=True):
+        if isinstance(result, PictureFailure):
+            job.fail(result.error)
+        else:
+            with transaction.atomic():
+                if score_set := job.succeed(result, dimensions, adapters):
+                    _draft_feedback(score_set, rubric, result)
+
+
+def _draft_feedback(score_set: Any, rubric: Rubric, scores: PictureScores) -> None:
+    given = {slug: s for slug, s in scores.dimensions.items() if s.level is not None}
+    if not given:
+        return
+    assignment = score_set.picture.artwork.assignment
+    words = compose(
+        rubric,
+        levels={slug: s.level for slug, s in given.items() if s.level is not None},
+        expected={slug: s.score for slug, s in given.items() if s.score is not None},
+        title=assignment.title,
+        grade=assignment.classroom.grade,
+        seed=score_set.picture_id,
+    )
+    FeedbackDraft.objects.create(
+        score_set=score_set,
+        origin=FeedbackDraft.Origin.COMPOSED,
+        strength=words.strength,
+        next_step=words.next_step,
+    )
+
+
+_loaded: dict[tuple[str, int], TorchScorer] = {}  # one model a worker process, loaded on first use
+_loaded_digest: dict[tuple[str, int], str] = {}
+
+
+def _adapters(adapter_set: AdapterSet):
+    return adapter_set.adapters.select_related("dimension")
+
+
+def _scorer(adapter_set: AdapterSet, rubric: Rubric) -> TorchScorer:
+    """The scorer for this set. Another adapter is swapped in; only another base is loaded anew."""
+    from ml.scorer import load_scorer
+
+    key = (adapter_set.base.sha256, adapter_set.rubric_version_id)
+    folders = {a.dimension.slug: a.folder for a in _adapters(adapter_set)}
+    if key not in _loaded:
+        _loaded.clear()  # there is room for one base model
+        _loaded[key] = load_scorer(
+            adapter_set.base.folder, folders, rubric, device=settings.SCORING_DEVICE
+        )
+    elif _loaded_digest.get(key) != adapter_set.digest:
+        _loaded_digest.pop(key, None)
+        _loaded[key].use_adapters(folders)
+    _loaded_digest[key] = adapter_set.digest
+    return _loaded[key]
+
+
+@contextmanager
+def local_paths(files: Sequence[FieldFile]) -> Iterator[list[Path]]:
+    """Paths of stored files; a storage that is not a folder is copied from first."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for n, file in enumerate(files):
+            try:
+                paths.append(Path(file.path))
+            except NotImplementedError:
+                paths.append(Path(folder) / str(n))
+                with default_storage.open(file.name) as source:
+                    paths[-1].write_bytes(source.read())
+        yield paths
+
+
+# ----------------------------------------------------------------------------------------- sweep
+@shared_task
+def sweep() -> None:
+    """Ring again for what was lost: leases that ran out, rings that a broker forgot."""
+    _sweep(IntakeJob, prepare_picture, "io")
+    _sweep(ScoringJob, score_pictures, "gpu")
+    for picture in Picture.objects.filter(scoring_jobs=None, artwork__removed_at=None)[
+        :RESEND_AT_MOST
+    ]:
+        if job := ScoringJob.objects.request(picture):
+            send(score_pictures, job.pk)
+    waiting = Artwork.objects.kept().filter(~Q(original=""), intake_jobs=None)
+    for artwork in waiting[:RESEND_AT_MOST]:
+        send(prepare_picture, IntakeJob.objects.create(artwork=artwork).pk)
+
+
+def _sweep(model: type[IntakeJob] | type[ScoringJob], task: Task, queue: str) -> None:
+    gave_up = _("This picture stopped the program %(count)s times. Replace it with another photo.")
+    for job in model.objects.lost().order_by("pk")[:RESEND_AT_MOST]:
+        if job.attempt >= settings.JOB_MAX_ATTEMPTS:
+            job.fail(gave_up % {"count": job.attempt})
+        else:
+            send(task, job.pk)
+    if _messages_in(queue) == 0:
+        for pk in model.objects.waiting().order_by("pk").values_list("pk", flat=True)[
+            :RESEND_AT_MOST
+        ]:
+            send(task, pk)
+
+
+def _messages_in(queue: str) -> int:
+    with current_app.connection_for_write() as broker:
+        return broker.default_channel.client.llen(queue)

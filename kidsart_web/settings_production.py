@@ -1,0 +1,38 @@
+"""Settings of a school server: as on the laptop, but it refuses to start where that is unsafe."""
+
+import os
+
+from django.core.exceptions import ImproperlyConfigured
+
+from kidsart_web.settings import *  # noqa: F403
+from kidsart_web.settings import DEMO_ACCOUNTS_FILE
+
+PRODUCTION = True
+DEBUG = False
+if os.environ.get("KIDSART_DEBUG"):
+    raise ImproperlyConfigured(
+        "KIDSART_DEBUG is set. A school server never runs in debug mode: unset it."
+    )
+
+SECRET_KEY = os.environ.get("KIDSART_SECRET_KEY", "")
+if len(SECRET_KEY) < 50:
+    raise ImproperlyConfigured(
+        "Set KIDSART_SECRET_KEY to a random text of at least 50 characters, for example from "
+        "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'."
+    )
+if DEMO_ACCOUNTS_FILE.exists():
+    raise ImproperlyConfigured(
+        f"{DEMO_ACCOUNTS_FILE} belongs to the demo school, whose passwords lie in a file. "
+        "Give the school server a data folder of its own (KIDSART_DATA_DIR)."
+    )
+ALLOWED_HOSTS = os.environ.get("KIDSART_ALLOWED_HOSTS", "").replace(",", " ").split()
+if not ALLOWED_HOSTS:
+    raise ImproperlyConfigured("Set KIDSART_ALLOWED_HOSTS to the address of this site.")
+
+SECURE_SSL_REDIRECT = True
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True
