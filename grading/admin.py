@@ -1,0 +1,65 @@
+"""For administrators' support. What is frozen can be looked at, not changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from grading import models
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(models.School, models.Student, models.Assignment)
+class PlainAdmin(admin.ModelAdmin):
+    search_fields = ["pk"]
+
+
+@admin.register(models.Membership)
+class MembershipAdmin(admin.ModelAdmin):
+    list_display = ["user", "school", "role"]
+
+
+class EnrollmentInline(admin.TabularInline):
+    model = models.Enrollment
+    extra = 0
+
+
+@admin.register(models.Classroom)
+class ClassroomAdmin(admin.ModelAdmin):
+    list_display = ["name", "year", "school"]
+    filter_horizontal = ["teachers"]
+    inlines = [EnrollmentInline]
+
+
+@admin.register(models.User)
+class UserAdmin(admin.ModelAdmin):
+    list_display = ["email", "name", "is_active"]
+    fields = ["email", "name", "is_active", "is_staff"]
+
+
+@admin.register(models.AdapterVersion)
+class AdapterVersionAdmin(ReadOnlyAdmin):
+    list_display = ["__str__", "base", "prompt_profile", "created_at"]
+
+
+@admin.register(models.Promotion)
+class PromotionAdmin(ReadOnlyAdmin):
+    list_display = ["adapter", "at", "by", "why"]
+
+
+@admin.register(models.AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin):
+    list_display = ["at", "actor", "verb", "object_kind", "object_code", "ip_address"]
+    list_filter = ["verb", "object_kind"]
