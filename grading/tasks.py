@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from celery import Task, current_app, shared_task
 from django.conf import settings
@@ -25,6 +25,7 @@ from django.db.models import Q
 from django.db.models.fields.files import FieldFile
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
+from ml.feedback import compose
 
 from grading.intake.normalize import NormalizedPicture, NormalizeError, normalize
 from grading.models import (
@@ -37,7 +38,6 @@ from grading.models import (
     ScoringJob,
 )
 from ml.errors import BundleError
-from ml.feedback import compose
 from ml.interface import PictureFailure, PictureScores
 from ml.rubric import Rubric
 
@@ -92,7 +92,7 @@ def prepare_picture(job_id: int) -> None:
     try:
         with lease_kept([job]), tempfile.TemporaryDirectory() as folder:
             with job.artwork.original.open("rb") as original:
-                made = normalize(original, Path(folder))
+                made = normalize(cast(BinaryIO, original), Path(folder))
             picture = _record_picture(job, made)
     except NormalizeError as error:
         job.fail(str(error.reason))
@@ -108,7 +108,7 @@ def prepare_picture(job_id: int) -> None:
 
 
 def _record_picture(job: IntakeJob, made: NormalizedPicture) -> Picture | None:
-    """Store the files, then the rows. Files of an attempt that lost its job are taken away again."""
+    """Store the files and the rows; None if another worker has taken the job over."""
     with ExitStack() as stack:
         files = {
             name: File(stack.enter_context(path.open("rb")), name=path.name)
@@ -119,9 +119,7 @@ def _record_picture(job: IntakeJob, made: NormalizedPicture) -> Picture | None:
             )
         }
         with transaction.atomic():
-            picture = job.succeed(
-                width=made.width, height=made.height, sha256=made.sha256, **files
-            )
+            picture = job.succeed(width=made.width, height=made.height, sha256=made.sha256, **files)
             if picture and (scoring := ScoringJob.objects.request(picture)):
                 send_on_commit(score_pictures, scoring.pk)
     return picture
@@ -214,7 +212,7 @@ def local_paths(files: Sequence[FieldFile]) -> Iterator[list[Path]]:
                 paths.append(Path(file.path))
             except NotImplementedError:
                 paths.append(Path(folder) / str(n))
-                with default_storage.open(file.name) as source:
+                with default_storage.open(str(file.name)) as source:
                     paths[-1].write_bytes(source.read())
         yield paths
 
@@ -243,9 +241,9 @@ def _sweep(model: type[IntakeJob] | type[ScoringJob], task: Task, queue: str) ->
         else:
             send(task, job.pk)
     if _messages_in(queue) == 0:
-        for pk in model.objects.waiting().order_by("pk").values_list("pk", flat=True)[
-            :RESEND_AT_MOST
-        ]:
+        for pk in (
+            model.objects.waiting().order_by("pk").values_list("pk", flat=True)[:RESEND_AT_MOST]
+        ):
             send(task, pk)
 
 

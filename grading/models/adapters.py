@@ -63,7 +63,7 @@ class AdapterVersion(FrozenModel):
 
 
 class Promotion(FrozenModel):
-    """Puts an adapter into use for its dimension. The newest row counts, so rollback is one more."""
+    """Puts an adapter into use for its dimension. The newest row counts: rollback is one more."""
 
     adapter = models.ForeignKey(AdapterVersion, models.PROTECT, related_name="promotions")
     by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")  # null: at set-up
@@ -74,7 +74,7 @@ class Promotion(FrozenModel):
         return f"{self.adapter} in use since {self.at:%Y-%m-%d}"
 
 
-class AdapterSetQuerySet(FrozenQuerySet):
+class AdapterSetQuerySet(FrozenQuerySet["AdapterSet"]):
     def in_use(self, rubric_version: RubricVersion) -> AdapterSet | None:
         """The set made of the newest promotion of every dimension; None without any base model.
 

@@ -88,7 +88,7 @@ class IntakeJob(Job):
 
     artwork = models.ForeignKey(Artwork, models.CASCADE, related_name="intake_jobs")
 
-    objects = JobQuerySet.as_manager()
+    objects = JobQuerySet["IntakeJob"].as_manager()
 
     class Meta:
         constraints = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Never
+from typing import Any, ClassVar, Never, TypeVar
 
 from django.db import models
 
@@ -11,7 +11,10 @@ class FrozenError(TypeError):
     """Somebody tried to change a row that is a record. Write a new row instead."""
 
 
-class FrozenQuerySet(models.QuerySet):
+ModelT = TypeVar("ModelT", bound=models.Model)
+
+
+class FrozenQuerySet(models.QuerySet[ModelT]):
     def update(self, **kwargs) -> Never:
         raise FrozenError(f"{self.model.__name__} rows are never changed: write a new one")
 
@@ -20,7 +23,7 @@ class FrozenQuerySet(models.QuerySet):
 
 
 class FrozenModel(models.Model):
-    objects = FrozenQuerySet.as_manager()
+    objects: ClassVar[Any] = FrozenQuerySet.as_manager()
 
     class Meta:
         abstract = True

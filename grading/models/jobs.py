@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Self
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self, TypeVar
 
 from django.conf import settings
 from django.db import models
@@ -11,12 +12,14 @@ from django.db.models import F, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+JobT = TypeVar("JobT", bound="Job")
 
-def lease_end():
+
+def lease_end() -> datetime:
     return now() + timedelta(seconds=settings.JOB_LEASE_S)
 
 
-class JobQuerySet(models.QuerySet):
+class JobQuerySet(models.QuerySet[JobT]):
     def open(self) -> Self:
         return self.filter(status__in=Job.OPEN)
 
@@ -33,7 +36,7 @@ class JobQuerySet(models.QuerySet):
         """Running jobs whose worker has not renewed its lease: it died, or is frozen."""
         return self.running().filter(lease_until__lt=now())
 
-    def claim(self, pk: int):
+    def claim(self, pk: int) -> JobT | None:
         """Move one job to RUNNING and return it; None if another worker was first.
 
         A job whose worker died (its lease ran out) may be claimed again, as a new attempt.
@@ -48,7 +51,7 @@ class JobQuerySet(models.QuerySet):
         )
         return self.get(pk=pk) if won else None
 
-    def renew(self, jobs) -> None:
+    def renew(self, jobs: Iterable[Job]) -> None:
         """Extend the leases of claimed jobs; one that was taken over stays with its new worker."""
         for job in jobs:
             self.running().filter(pk=job.pk, attempt=job.attempt).update(lease_until=lease_end())
@@ -73,7 +76,7 @@ class Job(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
-    objects = JobQuerySet.as_manager()
+    objects: ClassVar[Any]  # every job model names its manager, made from JobQuerySet
 
     class Meta:
         abstract = True

@@ -65,9 +65,7 @@ class SchoolQuerySet(models.QuerySet):
         return self.filter(memberships__user=user).distinct()
 
     def administered_by(self, user: User) -> Self:
-        return self.filter(
-            memberships__user=user, memberships__role=Role.ADMINISTRATOR
-        ).distinct()
+        return self.filter(memberships__user=user, memberships__role=Role.ADMINISTRATOR).distinct()
 
 
 class School(models.Model):

@@ -26,7 +26,7 @@ class Rubric(models.Model):
         return self.name
 
 
-class RubricVersionManager(models.Manager):
+class RubricVersionManager(models.Manager["RubricVersion"]):
     def newest(self, slug: str) -> RubricVersion:
         return self.filter(rubric__slug=slug, rubric__school=None).latest("number")
 

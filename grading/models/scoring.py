@@ -14,7 +14,7 @@ from grading.models.rubrics import RubricDimension
 from ml.interface import PictureScores
 
 
-class ScoringJobQuerySet(JobQuerySet):
+class ScoringJobQuerySet(JobQuerySet["ScoringJob"]):
     def claim_batch(self, pk: int, limit: int) -> list[ScoringJob]:
         """Claim this job and up to ``limit`` - 1 waiting ones that the same model scores.
 

@@ -41,8 +41,8 @@ def newest_proposal(artwork: Artwork) -> Proposal:
     picture = artwork.pictures.last()
     score_set = picture.score_sets.last() if picture else None
     feedback = FeedbackDraft.objects.filter(score_set=score_set).first() if score_set else None
-    scores = score_set.scores.exclude(level=None) if score_set else []
-    levels = {score.dimension_id: score.level for score in scores}
+    scores = score_set.scores.all() if score_set else []
+    levels = {s.dimension_id: s.level for s in scores if s.level is not None}
     return Proposal(picture, score_set, feedback, levels)
 
 
@@ -118,7 +118,8 @@ def _freeze(artwork: Artwork, proposal: Proposal, draft: ReviewDraft | None, by:
     assert proposal.picture is not None
     dimensions = list(artwork.assignment.rubric_version.dimensions.all())
     chosen = dict(draft.levels.values_list("dimension", "level")) if draft else {}
-    missing = [d.name for d in dimensions if d.pk not in chosen and d.pk not in proposal.levels]
+    levels = proposal.levels | chosen
+    missing = [d.name for d in dimensions if d.pk not in levels]
     if missing:
         raise CannotConfirm(_("Choose a level for: %(names)s.") % {"names": ", ".join(missing)})
     words = proposal.feedback
@@ -144,12 +145,10 @@ def _freeze(artwork: Artwork, proposal: Proposal, draft: ReviewDraft | None, by:
             picture_sha256=proposal.picture.sha256,
             dimension=d,
             annotator=by,
-            level=chosen.get(d.pk, proposal.levels.get(d.pk)),
+            level=levels[d.pk],
             first_level=version.first_level,
             last_level=version.last_level,
-            origin=(
-                Annotation.Origin.CHOSEN if d.pk in chosen else Annotation.Origin.ACCEPTED
-            ),
+            origin=(Annotation.Origin.CHOSEN if d.pk in chosen else Annotation.Origin.ACCEPTED),
             training_consent=bool(artwork.student and artwork.student.training_consent),
         )
         for d in dimensions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO
+from typing import BinaryIO
 
 from django.conf import settings
 from django.core.files import File
@@ -42,7 +42,7 @@ def roster_of(assignment: Assignment) -> list[RosterEntry]:
 
 def accept_upload(
     assignment: Assignment,
-    content: IO[bytes],
+    content: BinaryIO,
     name: str,
     size_bytes: int,
     by: User,
@@ -83,7 +83,7 @@ def refuse_over_quota(school: School, size_bytes: int) -> None:
 @transaction.atomic
 def _store(
     assignment: Assignment,
-    content: IO[bytes],
+    content: BinaryIO,
     name: str,
     facts: UploadFacts,
     by: User,
@@ -134,7 +134,7 @@ def remove_artwork(artwork: Artwork, by: User) -> None:
 
 
 def replace_artwork(
-    artwork: Artwork, content: IO[bytes], name: str, size_bytes: int, by: User
+    artwork: Artwork, content: BinaryIO, name: str, size_bytes: int, by: User
 ) -> Artwork:
     """Put another file in the place of this artwork, for the same student.
 

@@ -16,7 +16,7 @@ def record(
         actor=actor,
         verb=verb,
         school=school,
-        object_kind=obj._meta.model_name,
+        object_kind=obj._meta.model_name or "",
         object_code=getattr(obj, "code", None),
         ip_address=client_address.get(),
         detail=detail,

@@ -40,7 +40,7 @@ class State(StrEnum):
 
     @property
     def label(self) -> str:
-        return _LABELS[self]
+        return str(_LABELS[self])
 
 
 _LABELS = {
@@ -155,9 +155,7 @@ def tiles_of(artworks: QuerySet[Artwork]) -> list[Tile]:
 
 
 def _newest(model: type[IntakeJob] | type[Picture] | type[Review], name: str) -> Subquery:
-    return Subquery(
-        model.objects.filter(artwork=OuterRef("pk")).order_by("-pk").values(name)[:1]
-    )
+    return Subquery(model.objects.filter(artwork=OuterRef("pk")).order_by("-pk").values(name)[:1])
 
 
 def _by(rows: Iterable[tuple]) -> dict[int, list[tuple]]:
@@ -210,7 +208,7 @@ def _seconds_left(tiles: list[Tile]) -> int | None:
     done = ScoringJob.objects.filter(
         status=Job.Status.SUCCEEDED, finished_at__gte=now() - span
     ).order_by("finished_at")
-    ends = list(done.values_list("finished_at", flat=True))
+    ends = [end for end in done.values_list("finished_at", flat=True) if end]
     if len(ends) < 3:
         return None
     pace = (len(ends) - 1) / max((now() - ends[0]).total_seconds(), 1.0)
@@ -220,9 +218,7 @@ def _seconds_left(tiles: list[Tile]) -> int | None:
 
 def class_average(assignment: Assignment) -> dict[str, float]:
     """Mean decided level a dimension over the confirmed pictures of an assignment."""
-    newest = (
-        Review.objects.filter(artwork=OuterRef("pk")).order_by("-pk").values("pk")[:1]
-    )
+    newest = Review.objects.filter(artwork=OuterRef("pk")).order_by("-pk").values("pk")[:1]
     reviews = assignment.artworks.kept().annotate(newest=Subquery(newest)).values("newest")
     sums: dict[str, list[int]] = {}
     for slug, level in Annotation.objects.filter(review__in=reviews).values_list(
