@@ -6,4 +6,5 @@ class GradingConfig(AppConfig):
     verbose_name = "KidsArt"
 
     def ready(self) -> None:
-        import grading.heartbeat  # noqa: F401, PLC0415  connects worker signals; needs the models
+        import grading.checks  # noqa: PLC0415  both need the models to be loaded
+        import grading.heartbeat  # noqa: F401, PLC0415  connects signals of the worker

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import Error, connection
 from django.utils.timezone import now
 
+from grading.checks import refuse_demo_data
 from grading.models import Heartbeat
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ _stop = threading.Event()
 
 @worker_init.connect
 def start(sender, **_kwargs) -> None:
+    refuse_demo_data()
     _stop.clear()
     queue = ",".join(sorted(sender.app.amqp.queues.consume_from))
     thread = threading.Thread(

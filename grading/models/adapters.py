@@ -122,7 +122,7 @@ class AdapterSet(FrozenModel):
     adapters = models.ManyToManyField(AdapterVersion)  # none for a dimension: it is prompted
     created_at = models.DateTimeField(default=now)
 
-    objects = AdapterSetQuerySet.as_manager()
+    objects = AdapterSetQuerySet.as_manager()  # type: ignore[misc]  # narrower than the base's
 
     def __str__(self) -> str:
         return f"{self.base} for {self.rubric_version} ({self.digest[:8]})"

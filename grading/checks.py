@@ -1,0 +1,35 @@
+"""What must not be so on a school server. Run by `manage.py check --deploy`, and at every start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import Error, register
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
+
+from grading.models import School
+
+DEMO_DATA = (
+    "The database holds the demo school, whose passwords lie in a file. "
+    "Give the school server a database of its own (DATABASE_URL)."
+)
+
+
+def has_demo_data() -> bool:
+    try:
+        return School.objects.filter(is_demo=True).exists()
+    except DatabaseError:  # no tables yet: nothing of the demo either
+        return False
+
+
+@register(deploy=True)
+def no_demo_school(app_configs: Any, **kwargs: Any) -> list[Error]:
+    return [Error(DEMO_DATA, id="kidsart.E001")] if has_demo_data() else []
+
+
+def refuse_demo_data() -> None:
+    """Stop a production process before it serves or scores anything of the demo school."""
+    if settings.PRODUCTION and has_demo_data():
+        raise ImproperlyConfigured(DEMO_DATA)

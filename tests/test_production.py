@@ -1,0 +1,70 @@
+"""A school server does not start where that would be unsafe."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+
+from grading.checks import no_demo_school, refuse_demo_data
+from grading.models import School
+
+SAFE = {
+    "DJANGO_SETTINGS_MODULE": "kidsart_web.settings_production",
+    "KIDSART_SECRET_KEY": "k9!" + "Zq7-" * 15,
+    "KIDSART_ALLOWED_HOSTS": "art.school.example",
+}
+
+
+def start(tmp_path, **env: str) -> subprocess.CompletedProcess[str]:
+    """`check --deploy` in a process of its own, with these variables."""
+    return subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        env={"PATH": os.environ["PATH"], "KIDSART_DATA_DIR": str(tmp_path), **SAFE, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_well_configured_server_passes_every_deploy_check(tmp_path):
+    done = start(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "no issues" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("env", "sentence"),
+    [
+        ({"KIDSART_SECRET_KEY": ""}, "Set KIDSART_SECRET_KEY"),
+        ({"KIDSART_SECRET_KEY": "short"}, "at least 50 characters"),
+        ({"KIDSART_DEBUG": "1"}, "never runs in debug mode"),
+        ({"KIDSART_ALLOWED_HOSTS": ""}, "Set KIDSART_ALLOWED_HOSTS"),
+    ],
+)
+def test_it_refuses_and_says_what_to_do(tmp_path, env, sentence):
+    done = start(tmp_path, **env)
+    assert done.returncode != 0
+    assert sentence in done.stderr
+
+
+def test_it_refuses_the_data_folder_of_a_demo(tmp_path):
+    (tmp_path / "demo-accounts.json").write_text("[]")
+    assert "belongs to the demo school" in start(tmp_path).stderr
+
+
+def test_it_refuses_a_database_with_the_demo_school(db, settings):
+    settings.PRODUCTION = True
+    refuse_demo_data()  # an empty database is fine
+    School.objects.create(name="Demo", is_demo=True)
+    with pytest.raises(ImproperlyConfigured, match="demo school"):
+        refuse_demo_data()
+    assert [e.id for e in no_demo_school(None)] == ["kidsart.E001"]
+
+
+def test_the_demo_school_is_never_set_up_on_a_school_server(db, settings):
+    settings.PRODUCTION = True
+    with pytest.raises(ImproperlyConfigured, match="never set up on a school server"):
+        call_command("prepare_demo")
