@@ -42,7 +42,9 @@ def load_picture(path: Path) -> Image.Image:
             return _to_srgb(ImageOps.exif_transpose(image))
     except UnreadablePicture:
         raise
-    except FileNotFoundError:
+    except PermissionError:
+        raise UnreadablePicture("The file may not be read by this program.") from None
+    except (FileNotFoundError, IsADirectoryError):
         raise UnreadablePicture("There is no such file.") from None
     except Image.UnidentifiedImageError:
         raise UnreadablePicture("The file is not a picture of a kind that can be read.") from None

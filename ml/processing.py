@@ -150,9 +150,7 @@ def picture_tensors(
         pixel_values (patches of all pictures, 1176) fp32, and image_grid_thw (B, 3) int64 in
         patches. There is no second resize here: ``do_resize`` is off.
     """
-    batch = processor.image_processor(
-        images=list(pictures), do_resize=False, return_tensors="pt"
-    )
+    batch = processor.image_processor(images=list(pictures), do_resize=False, return_tensors="pt")
     return batch["pixel_values"], batch["image_grid_thw"]
 
 

@@ -61,3 +61,15 @@ def score_token_mass(level_logits: Tensor, log_total: Tensor) -> Tensor:
         (...), fp32, in [0, 1].
     """
     return (level_logits.float().logsumexp(dim=-1) - log_total.float()).exp().clamp(max=1.0)
+
+
+def level_sd(level_logits: Tensor, first_level: int) -> Tensor:
+    """Standard deviation of p(s) over the levels, in levels: (..., L) to (...), fp32.
+
+    A measure of spread for the intervals of ``ml.calibration``; on its own it is no confidence,
+    because RAFT trains only the mean of p.
+    """
+    probabilities = level_logits.float().softmax(dim=-1)
+    offsets = torch.arange(level_logits.shape[-1], device=level_logits.device).float()
+    mean = expected_score(level_logits, first_level) - first_level
+    return (probabilities @ offsets.square() - mean.square()).clamp(min=0).sqrt()
