@@ -1,0 +1,116 @@
+"""Every URL, for every role and for a stranger. A new URL is walked on the day it is added."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
+
+OPEN = {"sign-in", "sign-out"}  # for everybody; sign-out takes POST only
+EVERYBODY_SIGNED_IN = {"grading:home"}  # shows each person their own
+INSIDERS = ("alice", "administrator")
+STRANGERS = ("colleague", "bob", "annotator")
+
+
+def named_patterns() -> list[tuple[str, URLPattern]]:
+    """(full name, pattern) of every URL but Django's own support pages."""
+    found = []
+
+    def walk(resolver: URLResolver, namespace: str) -> None:
+        for pattern in resolver.url_patterns:
+            if isinstance(pattern, URLResolver):
+                if pattern.app_name != "admin":
+                    walk(pattern, f"{pattern.namespace}:" if pattern.namespace else namespace)
+            else:
+                found.append((f"{namespace}{pattern.name}", pattern))
+
+    walk(get_resolver(), "")
+    return found
+
+
+NAMES = [name for name, _pattern in named_patterns()]
+SCOPED = [name for name in NAMES if name not in OPEN | EVERYBODY_SIGNED_IN]
+
+
+@pytest.fixture
+def url_of(assignment, student, make_scored):
+    """The URL of a name, for objects of Alice's class."""
+    score_set = make_scored(student)
+    artwork = score_set.picture.artwork
+    owners = {
+        "artworks": artwork.code,
+        "assignments": assignment.code,
+        "classes": assignment.classroom.code,
+        "pictures": score_set.picture.code,
+        "students": student.code,
+    }
+    others = {"version": "thumbnail", "dimension": "realism"}
+
+    def url(name: str) -> str:
+        pattern = dict(named_patterns())[name]
+        route = str(pattern.pattern)
+        kwargs = {}
+        for argument in pattern.pattern.converters:
+            kwargs[argument] = (
+                owners[route.split("/")[0]] if argument == "code" else others[argument]
+            )
+        try:
+            return reverse(name, kwargs=kwargs)
+        except NoReverseMatch as error:
+            raise AssertionError(f"teach this test about {route}") from error
+
+    return url
+
+
+@pytest.mark.parametrize("name", SCOPED)
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("role", STRANGERS)
+def test_a_stranger_gets_404(client: Client, request, url_of, role, name, method):
+    client.force_login(request.getfixturevalue(role))
+    response = getattr(client, method)(url_of(name))
+    assert response.status_code in (404, 405), name
+
+
+@pytest.mark.parametrize("name", SCOPED + sorted(EVERYBODY_SIGNED_IN))
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_without_signing_in_one_is_sent_to_the_sign_in_page(client: Client, url_of, name, method):
+    response = getattr(client, method)(url_of(name))
+    if response.status_code != 405:
+        assert response.status_code == 302, name
+        assert response["Location"].startswith(reverse("sign-in")), name
+
+
+@pytest.mark.parametrize("name", SCOPED + sorted(EVERYBODY_SIGNED_IN))
+@pytest.mark.parametrize("role", INSIDERS)
+def test_the_class_teacher_and_the_administrator_get_in(client: Client, request, url_of, role,
+                                                        name):
+    client.force_login(request.getfixturevalue(role))
+    response = client.get(url_of(name))
+    assert response.status_code in (200, 302, 405), name
+    if response.status_code == 302:
+        assert not response["Location"].startswith(reverse("sign-in")), name
+
+
+@pytest.mark.parametrize("name", SCOPED)
+def test_no_form_of_the_class_teacher_answers_500(client: Client, alice, url_of, name):
+    client.raise_request_exception = False
+    client.force_login(alice)
+    assert client.post(url_of(name)).status_code < 500, name
+
+
+def test_a_teacher_who_left_the_school_sees_nothing_of_it(client, alice, url_of):
+    alice.memberships.all().delete()
+    client.force_login(alice)
+    for name in SCOPED:
+        assert client.get(url_of(name)).status_code in (404, 405), name
+
+
+def test_the_support_pages_are_for_staff_only(client, alice, administrator):
+    for user in (alice, administrator):
+        client.force_login(user)
+        assert client.get("/support/").status_code == 302
+
+
+def test_every_url_is_walked():
+    assert len(SCOPED) >= 10
+    assert set(NAMES) == set(SCOPED) | OPEN | EVERYBODY_SIGNED_IN
