@@ -1,0 +1,63 @@
+# KidsArt Web on one machine. `make` alone says what there is.
+# No path here is absolute: the clone may lie anywhere, also below a folder with spaces in its name.
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test test-slow test-all lint lock screenshots bench clean
+
+# The first of these that is new enough (a name on the path may be an empty shim).
+PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && \
+	echo $$python && break; done)
+IN_VENV = .venv/bin/python -m
+
+define need_python
+@test -n "$(PYTHON)" || { \
+	echo "KidsArt Web needs Python 3.11 or newer, and none was found. Install it, or say where it" \
+	"is: make run PYTHON=/path/to/python3.11" >&2; exit 1; }
+endef
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+install: ## create .venv and install the locked packages, if that is not done yet
+	$(need_python)
+	@$(PYTHON) .ci/install.py app
+
+run: install ## start everything on this machine; Ctrl-C stops it (PORT, HOST, KIDSART_DATA_DIR)
+	@exec .venv/bin/python manage.py serve
+
+test: install-test lint ## lint, then the whole test suite, with a real browser and a real broker
+	@.ci/system-packages
+	$(IN_VENV) pytest
+
+test-slow: install-test ## only the tests marked slow, which `make test` leaves out
+	@.ci/system-packages
+	$(IN_VENV) pytest -m slow
+
+test-all: test test-slow ## both
+
+lint: install-test ## style, types, and who may import whom
+	$(IN_VENV) ruff check .
+	$(IN_VENV) ruff format --check .
+	$(IN_VENV) mypy
+	@.venv/bin/lint-imports
+
+.PHONY: install-test
+install-test:
+	$(need_python)
+	@$(PYTHON) .ci/install.py app test
+
+lock: ## resolve all packages anew into requirements.lock
+	$(need_python)
+	@$(PYTHON) .ci/install.py --lock
+
+screenshots: install-test ## take the pictures of the README from a running demo school
+	@.ci/system-packages
+	$(IN_VENV) tests.screenshots
+
+bench: install ## pictures scored a second on this machine
+	$(IN_VENV) ml.bench
+
+clean: ## remove what can be made again; the data in var/ stays
+	rm -rf .venv .venv.lock .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +
