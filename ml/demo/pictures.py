@@ -26,7 +26,7 @@ class PictureSet:
     pixels: np.ndarray  # (N, side, side, 3) uint8, as the processor gets them
     causes: np.ndarray  # (N, 9) in [0, 1]
     levels: np.ndarray  # (N, 9) int, 1..5: what a slightly noisy rater says
-    marks: np.ndarray  # (N, CELLS, CELLS, kinds of mark)
+    marks: np.ndarray  # (N, 2 * CELLS, 2 * CELLS, kinds of mark), shares in [0, 1]
 
     def __len__(self) -> int:
         return len(self.levels)
@@ -60,7 +60,7 @@ def draw_files(n: int, seed: int, folder: Path, size_px: int, processes: int = 2
 def _draw_one(job: tuple[np.ndarray, int]) -> tuple[np.ndarray, np.ndarray]:
     causes, seed = job
     page = compose(causes, seed, TRAINING_PX)
-    return np.asarray(fit_picture(page.finished(), IMAGE)), page.marks_map(CELLS)
+    return np.asarray(fit_picture(page.finished(), IMAGE)), page.marks.shares(2 * CELLS)
 
 
 def _draw_file(job: tuple[np.ndarray, int, Path], size_px: int) -> None:

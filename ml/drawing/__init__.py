@@ -4,7 +4,7 @@ They feed the demo school and the demo model. They say nothing about how childre
 """
 
 from ml.drawing.causes import CAUSES, sample
-from ml.drawing.page import MARKS
+from ml.drawing.marks import MARKS
 from ml.drawing.scene import compose, draw, render
 from ml.drawing.themes import THEMES
 

@@ -50,17 +50,17 @@ def look(causes: Sequence[float]) -> Look:
     """The steps between levels are wider where a small vision tower needs them to be."""
     u = dict(zip(CAUSES, causes, strict=True))
     return Look(
-        tremble=between([0.013, 0.0095, 0.006, 0.0035, 0.0014], u["realism"]),
-        miss=between([0.042, 0.028, 0.014, 0.003, 0], u["realism"]),
-        shade=between([0, 0, 0.15, 0.5, 0.85], u["realism"]),
+        tremble=between([0.016, 0.0115, 0.0072, 0.004, 0.0014], u["realism"]),
+        miss=between([0.05, 0.034, 0.018, 0.005, 0], u["realism"]),
+        shade=between([0, 0.06, 0.25, 0.6, 0.95], u["realism"]),
         bend=between([0, 0.22, 0.48, 0.75, 1], u["deformation"]),
-        head=between([0.05, 0.07, 0.097, 0.124, 0.152], u["deformation"]),
+        head=between([0.048, 0.07, 0.098, 0.128, 0.16], u["deformation"]),
         arm=between([0.09, 0.13, 0.19, 0.26, 0.33], u["deformation"]),
         visitors=count([0, 1.4, 2.9, 4.5, 6], u["imagination"]),
         hues=max(1, count([1, 2, 4, 6, 9], u["color_richness"])),
         hue_span=between([0, 0.14, 0.36, 0.64, 0.9], u["color_richness"]),
         pressure=between([0.3, 0.45, 0.62, 0.81, 1], u["color_contrast"]),
-        strings=count([0, 1.8, 4, 7, 10], u["line_combination"]),
+        strings=count([0, 2, 4.4, 7.6, 11], u["line_combination"]),
         textured=count([0, 1.6, 3, 4.6, 6], u["line_texture"]),
         textures=count([1, 1.4, 2.6, 4, 6], u["line_texture"]),
         collapse=between([0.6, 0.45, 0.29, 0.14, 0], u["picture_organization"]),

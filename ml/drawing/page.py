@@ -7,19 +7,18 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from ml.drawing.causes import Look
+from ml.drawing.marks import TEXTURES, MarksMap
 from ml.drawing.shapes import Outline, ellipse
 
 Color = tuple[int, int, int]
 
-TEXTURES = ("dots", "waves", "cross", "zigzag", "stripes", "rings")
-# What the map of marks counts: the six textures, then the traces of the other causes.
-MARKS = (*TEXTURES, "face", "visitor", "string", "miss", "shade", "addition", "bend")
-TEXTURE_PERIOD = 0.056  # 9 px on a page of 168 px: below that a 14 px patch cannot tell them apart
+TEXTURE_PERIOD = 0.064  # 11 px on a page of 168 px: below 9 a 14 px patch cannot tell them apart
 LINE = 0.0095
 
 
@@ -52,13 +51,16 @@ class Palette:
         steps = np.arange(n) / max(1, n - 1) - 0.5
         self.hues = (start + look.hue_span * steps + 0.006 * rng.normal(size=n)) % 1
         rng.shuffle(self.hues)
-        self.ink = self.pressed(INKS[rng.integers(len(INKS))])
+        # Lines stay stronger than fills: a faint drawing must still be readable.
+        self.ink = self._on_paper(INKS[rng.integers(len(INKS))], 0.35 + 0.65 * look.pressure)
         self.skin_tone = SKINS[rng.integers(len(SKINS))]
         self.skin = self.pressed(self.skin_tone)
 
     def pressed(self, rgb: Color, share: float = 1.0) -> Color:
         """``rgb`` on the paper; ``share`` below 1 is a thinner layer."""
-        k = self.pressure * share
+        return self._on_paper(rgb, self.pressure * share)
+
+    def _on_paper(self, rgb: Color, k: float) -> Color:
         mixed = self.paper * (1 - k) + np.array(rgb, float) * k
         return (int(mixed[0]), int(mixed[1]), int(mixed[2]))
 
@@ -74,12 +76,12 @@ def _grain(size_px: int, medium: Medium) -> tuple[Image.Image, np.ndarray]:
     rng = np.random.default_rng(7)
     length = max(3, size_px // 24)
     noise = rng.normal(size=(2 * size_px, 2 * size_px)).astype(np.float32)
-    streaks: np.ndarray = np.zeros_like(noise)
+    streaks: np.ndarray[Any, Any] = np.zeros_like(noise)
     if medium.name == "paint":  # pools and thin places instead of strokes
         pools = Image.fromarray(noise).resize((size_px // 12, size_px // 12), Image.Resampling.BOX)
         streaks = np.asarray(pools.resize(noise.shape, Image.Resampling.BICUBIC))
     elif medium.name == "pen":  # a marker leaves even parallel bands
-        diagonal: np.ndarray = np.add.outer(np.arange(2 * size_px) * 0.8, np.arange(2 * size_px))
+        diagonal = np.add.outer(np.arange(2 * size_px) * 0.8, np.arange(2 * size_px))
         streaks = (np.sin(diagonal / (0.006 * size_px)) + 0.2 * noise).astype(np.float32)
     else:
         for k in range(length):
@@ -104,18 +106,8 @@ class Page:
         self.pen = ImageDraw.Draw(self.image)
         self.streaks, self.tooth = _grain(size_px, medium)
         self.light_from_left = rng.random() < 0.5
-        self.marks: list[tuple[float, float, int, float]] = []
-
-    def mark(self, x: float, y: float, kind: str, weight: float = 1.0) -> None:
-        self.marks.append((x, y, MARKS.index(kind), weight))
-
-    def marks_map(self, cells: int) -> np.ndarray:
-        """(cells, cells, len(MARKS)): how much of each mark lies where; a dense training target."""
-        grid = np.zeros((cells, cells, len(MARKS)), np.float32)
-        for x, y, kind, weight in self.marks:
-            row, column = np.clip([y * cells, x * cells], 0, cells - 1).astype(int)
-            grid[row, column, kind] += weight
-        return grid
+        self.marks = MarksMap()
+        self.traits: dict[str, float] = {}  # marks of the thing that is being drawn
 
     def by_hand(self, line: Outline, tremble: float, closed: bool = True) -> Outline:
         """The same line, resampled and drawn with an unsteady hand."""
@@ -167,17 +159,14 @@ class Page:
 
     def shape(self, line: Outline, color: Color, width: float = 1.0) -> None:
         """A colored outline: shaky and missed by its color, or steady with light and shadow."""
-        look, slip = self.look, np.zeros(2)
-        center = line.mean(0)
-        if look.miss > 0.004:
-            angle = self.rng.random() * 2 * math.pi
-            slip = look.miss * np.array([math.cos(angle), math.sin(angle)])
-            self.mark(center[0], center[1], "miss", look.miss * 30)
+        look = self.look
+        angle = self.rng.random() * 2 * math.pi
+        slip = look.miss * np.array([math.cos(angle), math.sin(angle)])
         self.fill(self.by_hand(line + slip, look.tremble * 0.5), color)
         if look.shade > 0.05:
             self._light(line)
-            self.mark(center[0], center[1], "shade", look.shade)
         self.line(self.by_hand(line, look.tremble), width, self._outline_color(color), closed=True)
+        self.marks.cover(line, {"miss": 20 * look.miss, "shade": look.shade, **self.traits})
 
     def _outline_color(self, color: Color) -> Color:
         if not self.medium.colored_lines:
@@ -204,8 +193,9 @@ class Page:
         if self.look.shade > 0.05:
             side = 1 if self.light_from_left else -1
             color = self.palette.pressed((40, 38, 66), 0.25 + 0.65 * self.look.shade)
-            self.fill(ellipse(x + side * rx * 0.65, y, rx, ry), color)
-            self.mark(x, y, "shade", self.look.shade)
+            line = ellipse(x + side * rx * 0.65, y, rx, ry)
+            self.fill(line, color)
+            self.marks.cover(line, {"shade": self.look.shade})
 
     def eyes_and_grin(self, x: float, y: float, r: float) -> None:
         """Big round eyes and a grin: a thing that has become somebody."""
@@ -219,7 +209,11 @@ class Page:
         angle = np.linspace(0.3, math.pi - 0.3, 8)
         grin = np.stack([x + 1.35 * r * np.cos(angle), y + r * (1.5 + 0.9 * np.sin(angle))], 1)
         self.line(grin, 1.2)
-        self.mark(x, y, "face")
+        self.marks.add("face", ellipse(x, y + r * 0.5, 2 * r, 2 * r))
+
+    def field(self, line: Outline, color: Color) -> None:
+        self.fill(self.by_hand(line, 0.004), color)
+        self.marks.cover(line, {})
 
     def texture(self, line: Outline, kind: str) -> None:
         """Fill a field with one kind of mark."""
@@ -231,18 +225,14 @@ class Page:
         px = self.size_px
         DRAW_TEXTURE[kind](ImageDraw.Draw(marks), field.size, px, self.rng)
         self.image.paste(self.palette.ink, corners, ImageChops.multiply(field, marks))
-        low, high = line.min(0), line.max(0)
-        for fx in (0.25, 0.75):
-            for fy in (0.3, 0.7):
-                x, y = low + (high - low) * [fx, fy]
-                self.mark(x, y, kind, 0.5)
+        self.marks.cover(line, {kind: 1.0})
 
     def finished(self) -> Image.Image:
         """Wax and ink do not reach the valleys of the paper."""
         rows, columns = self.rng.integers(0, self.size_px, 2).tolist()
         tooth = np.roll(self.tooth, (rows, columns), (0, 1))[..., None]
         bare = np.clip(0.8 * self.medium.tooth + self.medium.tooth * tooth, 0, 0.5)
-        pixels = np.asarray(self.image, np.float32)
+        pixels: np.ndarray[Any, Any] = np.asarray(self.image, np.float32)
         pixels = pixels * (1 - bare) + self.palette.paper.astype(np.float32) * bare
         pixels += (1 + 12 * self.medium.tooth) * tooth
         return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
@@ -303,7 +293,7 @@ def _cross(pen: Pen, size: Size, px: int, rng: np.random.Generator) -> None:
 
 
 def _width(px: int) -> int:
-    return max(1, round(1.35 * LINE * px))
+    return max(1, round(1.6 * LINE * px))
 
 
 def _zigzag(x: np.ndarray) -> np.ndarray:

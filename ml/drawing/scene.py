@@ -10,7 +10,8 @@ from PIL import Image
 
 from ml.drawing.causes import look
 from ml.drawing.figure import draw_figure
-from ml.drawing.page import MEDIA, TEXTURES, Page, Palette
+from ml.drawing.marks import TEXTURES
+from ml.drawing.page import MEDIA, Page, Palette
 from ml.drawing.shapes import Outline, box, dome
 from ml.drawing.themes import THEMES, Theme, theme_for
 from ml.drawing.things import ADDITIONS, INK, THINGS, Part
@@ -121,14 +122,14 @@ class Scene:
             x, y = self._slid(x, y, 0.55)
             x, y = np.clip(x, width * 0.7, 1 - width * 0.7), np.clip(y, height, 1 - height * 0.9)
             field = shape(x, y, width, height, self.rng)
-            page.fill(page.by_hand(field, 0.004), page.palette.color(i, 0.8))
+            page.field(field, page.palette.color(i, 0.8))
             if i in textured:
                 page.texture(field, kinds[nth[i] % len(kinds)])
 
     def _things(self) -> list[tuple[float, float]]:
         """Draw them back to front and say where the remade ones look from."""
         rng = self.rng
-        self.taken.append((self.middle, 0.62, 0.14))  # room for the figure
+        self.taken.append((self.middle, 0.58, 0.14))  # room for the figure
         remade = set(rng.permutation(THINGS_ON_A_PAGE)[: self.page.look.remade].tolist())
         sky = rng.permutation(self.theme.sky)[:SKY_THINGS]
         ground = rng.permutation(self.theme.ground)[: THINGS_ON_A_PAGE - SKY_THINGS]
@@ -137,7 +138,7 @@ class Scene:
             if i < SKY_THINGS:
                 x, y = self._free_place((0.1, 0.9), (0.1, 0.32), 0.1)
             else:
-                x, y = self._free_place((0.1, 0.9), (0.5, 0.68), 0.12)
+                x, y = self._free_place((0.1, 0.9), (0.44, 0.6), 0.12)
             placed.append((y, i, str(name), *self._slid(x, y + self.horizon)))
         faces = []
         for _, i, name, x, y in sorted(placed):
@@ -153,9 +154,9 @@ class Scene:
         page, rng, bend = self.page, self.rng, self.page.look.bend
         scale = (0.095 if i < SKY_THINGS else 0.115) * (1 + 0.06 * rng.normal())
         turn = rng.normal() * page.look.tilt
-        sway = bend * 0.85 * rng.choice([-1, 1])
+        sway = bend * rng.choice([-1, 1])
         phase = rng.random() * 0.6
-        tall = 1 + 0.35 * bend * rng.choice([-0.8, 1])
+        tall = 1 + 0.4 * bend * rng.choice([-0.8, 1])
         rotation = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
 
         def placed(line: Outline) -> Outline:
@@ -171,26 +172,27 @@ class Scene:
             chance = np.random.default_rng([self.seed, 7, i])
             growth = chance.permutation(sorted(ADDITIONS))[:2]
             parts = [part for name in growth for part in ADDITIONS[str(name)]] + parts
-            page.mark(x, y, "addition")
+        page.traits = {"bend": bend, "addition": float(remade)}
         slip = int(rng.integers(0, 3))
         for line, slot in parts:
             if slot == INK:
                 page.fill(placed(line), page.palette.ink, solid=True)
             else:
                 page.shape(placed(line), page.palette.color(2 * i + slot + slip))
-        page.mark(x, y, "bend", bend)
         face = placed(np.array([thing.face]))[0]
         return float(face[0]), float(face[1])
 
     def _people(self) -> None:
         rng, look = self.rng, self.page.look
+        self.page.traits = {"bend": look.bend}
         x, y = self._slid(self.middle, 0.8)
         x, y = float(np.clip(x, 0.2, 0.8)), float(np.clip(y, 0.66, 0.86))
         for _ in range(int(rng.integers(0, self.theme.people))):
             side = float(np.clip(x + rng.choice([-1, 1]) * rng.uniform(0.16, 0.28), 0.1, 0.9))
-            draw_figure(self.page, side, y - 0.03, 0.055, 0.09, 0.75, look.bend)
+            draw_figure(
+                self.page, side, y - 0.03, 0.75 * look.head, 0.7 * look.arm, 0.75, look.bend
+            )
         draw_figure(self.page, x, y, look.head, look.arm, 1.0, look.bend)
-        self.page.mark(x, y - 0.15, "bend", 2 * look.bend)
 
     def _strings(self) -> None:
         for i in range(self.page.look.strings):
@@ -201,11 +203,11 @@ class Scene:
                 [[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]
             )
             line = line @ rotation + self.rng.uniform(0.15, 0.85, 2)
-            self.page.line(line, 1.35)
-            for x, y in line[::6]:
-                self.page.mark(x, y, "string", 0.25)
+            self.page.line(line, 1.6)
+            self.page.marks.add_line("string", line)
 
     def _visitors(self) -> None:
+        self.page.traits = {}
         kinds = self.rng.permutation(len(VISITORS))
         for i in range(self.page.look.visitors):
             self._new_chance(6, i)

@@ -17,10 +17,11 @@ def draw_visitor(page: Page, kind: int, x: float, y: float, r: float, color: int
     at = np.array([x, y])
     for angle in np.linspace(0, 2 * math.pi, 10, endpoint=False):
         ray = np.array([math.cos(angle), math.sin(angle)])
-        page.line(np.stack([at + 1.24 * r * ray, at + 1.62 * r * ray]), 1.25)
-    page.fill(ellipse(x, y, 1.13 * r), page.palette.pressed((255, 250, 222)), solid=True)
+        page.line(np.stack([at + 1.3 * r * ray, at + 1.68 * r * ray]), 1.6)
+    page.fill(ellipse(x, y, 1.16 * r), page.palette.pressed((255, 250, 222)), solid=True)
+    page.line(ellipse(x, y, 1.16 * r), 0.9, closed=True)
     VISITORS[kind](page, at, r, page.palette.color(color), page.palette.color(color + 2))
-    page.mark(x, y, "visitor")
+    page.marks.add("visitor", ellipse(x, y, 1.6 * r))
 
 
 def _flying_fish(page: Page, at: np.ndarray, r: float, one: Color, two: Color) -> None:

@@ -1,0 +1,204 @@
+"""What a large model learns from the world, the demo model learns here from drawn pages.
+
+First the vision tower learns to see what the generator drew (hues, edges, kinds of mark, and the
+nine causes), then the language part learns to answer a rubric prompt with a level. It answers all
+nine with one generic impression: telling them apart is the adapters' work. The causes supervise
+the tower and the hidden state, so the demo model shows how the software works and proves nothing
+about Qwen2.5-VL or about children's drawings; see docs/decisions/0005-demo-model.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import Qwen2_5_VLForConditionalGeneration
+from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
+    Qwen2_5_VLVisionAttention,
+    apply_rotary_pos_emb_vision,
+)
+
+from ml.demo.model import grid_of
+from ml.demo.targets import Targets, mirrored
+from ml.processing import ImageOnlyProcessor
+from ml.train import LevelReader, soft_levels
+
+Log = Callable[[str], None]
+
+
+def patches_of(pixels: np.ndarray, processor: ImageOnlyProcessor) -> Tensor:
+    """(B, side, side, 3) uint8 to the processor's pixel_values (B * patches, 1176).
+
+    The same numbers as ``ml.processing.picture_tensors``, fast enough for every training step.
+    """
+    images = processor.image_processor
+    mean, spread = torch.tensor(images.image_mean), torch.tensor(images.image_std)
+    x = (torch.from_numpy(pixels).float() / 255 - mean) / spread
+    count, cells, patch = len(x), x.shape[1] // 28, 14
+    # (B, rows of 2x2, 2, 14, columns of 2x2, 2, 14, color)
+    x = x.view(count, cells, 2, patch, cells, 2, patch, 3).permute(0, 1, 4, 2, 5, 7, 3, 6)
+    x = x.reshape(-1, 3, 1, patch, patch).expand(-1, 3, 2, patch, patch)  # two equal moments
+    return x.reshape(-1, 3 * 2 * patch * patch)
+
+
+def see(model: Qwen2_5_VLForConditionalGeneration, patches: Tensor, count: int) -> Tensor:
+    """The tower's view of ``count`` pictures: (count, tokens, H), rows of the page first."""
+    merged = model.model.visual(patches, grid_thw=grid_of(count)).pooler_output
+    return merged.view(count, -1, merged.shape[-1])
+
+
+def see_all(
+    model: Qwen2_5_VLForConditionalGeneration,
+    processor: ImageOnlyProcessor,
+    pixels: np.ndarray,
+    size: int = 100,
+) -> Tensor:
+    model.eval()
+    with torch.inference_mode(), one_attention_for_all(model):
+        parts = [
+            see(model, patches_of(pixels[i : i + size], processor), len(pixels[i : i + size]))
+            for i in range(0, len(pixels), size)
+        ]
+    return torch.cat(parts).clone()
+
+
+@contextmanager
+def one_attention_for_all(model: Qwen2_5_VLForConditionalGeneration) -> Iterator[None]:
+    """Pictures of one size attend in one call instead of one after another; the same result."""
+    layers = [block.attn for block in model.model.visual.blocks]
+    for layer in layers:
+        layer.forward = partial(_equal_pictures_attention, layer)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward
+
+
+def _equal_pictures_attention(
+    layer: Qwen2_5_VLVisionAttention,
+    hidden_states: Tensor,
+    cu_seqlens: Tensor,
+    position_embeddings: tuple[Tensor, Tensor],
+    **_: object,
+) -> Tensor:
+    total, length = len(hidden_states), int(cu_seqlens[1] - cu_seqlens[0])
+    qkv = layer.qkv(hidden_states).reshape(total, 3, layer.num_heads, -1)
+    q, k, v = qkv.permute(1, 0, 2, 3).unbind(0)
+    q, k = apply_rotary_pos_emb_vision(q, k, *position_embeddings)
+
+    def per_picture(x: Tensor) -> Tensor:
+        return x.reshape(total // length, length, layer.num_heads, -1).transpose(1, 2)
+
+    mixed = F.scaled_dot_product_attention(
+        per_picture(q), per_picture(k), per_picture(v), scale=layer.scaling
+    )
+    return layer.proj(mixed.transpose(1, 2).reshape(total, -1))
+
+
+def teach_tower(
+    model: Qwen2_5_VLForConditionalGeneration,
+    processor: ImageOnlyProcessor,
+    pixels: np.ndarray,
+    targets: Targets,
+    steps: int,
+    seed: int,
+    log: Log,
+    batch_size: int = 40,
+    learning_rate: float = 2.5e-3,
+) -> None:
+    """Per token: hues, edges, kinds of mark. From the mean token: the causes, twice."""
+    torch.manual_seed(seed)
+    width = model.config.vision_config.out_hidden_size
+    whole = targets.whole.shape[1]
+    per_token = nn.Linear(width, targets.patches.shape[-1])
+    linear = nn.Linear(width, whole)
+    deep = nn.Sequential(nn.Linear(width, 128), nn.SiLU(), nn.Linear(128, 9))
+    heads = nn.ModuleList([per_token, linear, deep])
+    learned = [*model.model.visual.parameters(), *heads.parameters()]
+    optimizer = torch.optim.AdamW(learned, lr=learning_rate, weight_decay=0.02, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(_warm_then_cosine, steps))
+    chance = np.random.default_rng(seed)
+    recent: list[float] = []
+    model.train()
+    with one_attention_for_all(model):
+        for step in range(steps):
+            batch = chance.integers(0, len(pixels), batch_size)
+            pages, patches = pixels[batch], targets.patches[batch]
+            if step % 2:  # a mirrored page has the same causes
+                pages, patches = np.ascontiguousarray(pages[:, :, ::-1]), mirrored(patches)
+            tokens = see(model, patches_of(pages, processor), batch_size)
+            mean, causes = tokens.mean(1), targets.whole[batch]
+            loss = (
+                F.mse_loss(per_token(tokens), patches.flatten(1, 2))
+                + F.mse_loss(linear(mean), causes)
+                + F.mse_loss(deep(mean), causes[:, :9])
+            )
+            _step(loss, optimizer, learned)
+            schedule.step()
+            recent = [*recent[-49:], float(loss.detach())]
+            if step % 50 == 49:
+                log(f"tower step {step + 1} of {steps}: loss {np.mean(recent):.3f}")
+
+
+def teach_language(
+    model: Qwen2_5_VLForConditionalGeneration,
+    reader: LevelReader,
+    features: Tensor,
+    targets: Targets,
+    steps: int,
+    seed: int,
+    log: Log,
+    batch_size: int = 64,
+    learning_rate: float = 2e-3,
+    knowledge_weight: float = 1.5,
+) -> None:
+    """Every rubric prompt is answered by a level, the generic impression, over the whole vocabulary.
+
+    A linear head on the last hidden state must also tell the causes: without it the language part
+    was seen to ignore the picture, and adapters of rank 8 had nothing to bring out.
+    """
+    torch.manual_seed(seed)
+    model.model.visual.requires_grad_(False)
+    knows = nn.Linear(features.shape[-1], targets.whole.shape[1])
+    learned = [p for p in model.parameters() if p.requires_grad] + list(knows.parameters())
+    optimizer = torch.optim.AdamW(learned, lr=learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, learning_rate, total_steps=steps, pct_start=0.1
+    )
+    prompts = len(reader.prompts.input_ids)
+    count = len(reader.level_ids)
+    recent: list[float] = []
+    model.train()
+    for step in range(steps):
+        batch = torch.randint(0, len(features), (batch_size,))
+        rows = torch.randint(0, prompts, (batch_size,))
+        hidden = reader.hidden(features[batch], rows)
+        logits = F.linear(hidden, model.lm_head.weight)  # (B, vocabulary)
+        wanted = soft_levels(targets.impression[batch], 1, count, 0.7)
+        answer = -(wanted * logits.log_softmax(-1)[:, reader.level_ids]).sum(-1).mean()
+        knowledge = F.mse_loss(knows(hidden), targets.whole[batch])
+        _step(answer + knowledge_weight * knowledge, optimizer, learned)
+        schedule.step()
+        recent = [*recent[-29:], float(answer.detach()) + float(knowledge.detach())]
+        if step % 30 == 29:
+            log(f"language step {step + 1} of {steps}: loss {np.mean(recent):.3f}")
+    model.eval()
+
+
+def _warm_then_cosine(steps: int, step: int) -> float:
+    warm = max(1, min(40, steps // 10))
+    return min(1.0, (step + 1) / warm) * max(0.01, 0.5 * (1 + math.cos(math.pi * step / steps)))
+
+
+def _step(loss: Tensor, optimizer: torch.optim.Optimizer, learned: list[nn.Parameter]) -> None:
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(learned, 1.0)
+    optimizer.step()
