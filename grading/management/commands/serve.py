@@ -40,9 +40,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--without-demo", action="store_true", help="Do not make the demo school."
         )
+        parser.add_argument(
+            "--without-drawing", action="store_true", help="Leave the demo school without pictures."
+        )
 
     def handle(self, *_args: object, **options: bool) -> None:
         started_at = time.monotonic()
+        self.with_drawing = not options["without_drawing"]
         with_demo = not (options["without_demo"] or settings.PRODUCTION)
         data_dir: Path = settings.DATA_DIR
         host, port = os.environ.get("HOST") or "127.0.0.1", _port()
@@ -87,7 +91,7 @@ class Command(BaseCommand):
     ) -> Supervisor:
         env = _environment(broker_url, listener)
         programs = [_web(env, listener), _gpu_worker(env), _io_worker(env), _scheduler(env)]
-        if with_demo:
+        if with_demo and self.with_drawing:
             programs.append(_demo_artist(env))
         if broker:
             programs.append(broker.program(env))
