@@ -16,9 +16,10 @@ from PIL import Image, ImageCms, ImageFilter, ImageOps
 from ml.errors import UnreadablePicture
 from ml.profiles import ImageProfile
 
+Image.init()  # all decoders now; Image.open with named formats does not look for them
 pi_heif.register_heif_opener()
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF")
 MAX_PIXELS = 80_000_000  # below Pillow's own warning; about 240 MB once decoded
 MIN_SIDE_PX = 16
 MAX_ASPECT = 20

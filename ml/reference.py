@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -34,13 +35,20 @@ class PeftReferenceScorer:
         rubric: Rubric,
         device: str = "cpu",
         dtype: torch.dtype = torch.float32,
+        fp32_head: bool = True,
     ) -> None:
+        """``fp32_head=False`` leaves the head in ``dtype``, as published; bf16 then rounds logits
+        near 10 to sixteenths.
+        """
         self._rubric = rubric
         self._base = read_base_profile(base)
         self._profiles = {slug: read_adapter_profile(path) for slug, path in adapters.items()}
         self._processor = load_processor(base)
         self._token_ids = list(score_token_ids(self._processor.tokenizer, rubric.level_numbers))
         model = Qwen2_5_VLForConditionalGeneration.from_pretrained(base, dtype=dtype).to(device)
+        if fp32_head:
+            model.lm_head = deepcopy(model.lm_head).float()
+            model.lm_head.register_forward_pre_hook(lambda _, inputs: (inputs[0].float(),))
         for slug, path in adapters.items():
             if isinstance(model, PeftModel):
                 model.load_adapter(str(path), adapter_name=slug)
@@ -48,9 +56,17 @@ class PeftReferenceScorer:
                 model = PeftModel.from_pretrained(model, str(path), adapter_name=slug)
         self._model = model.eval()
 
-    @torch.inference_mode()
     def level_logits(self, images: Sequence[Image.Image]) -> Tensor:
         """Logits of the level tokens, (B, K, L) fp32 on the CPU."""
+        return self._last_logits(images)[..., self._token_ids]
+
+    def score_token_mass(self, images: Sequence[Image.Image]) -> Tensor:
+        """Share of the level tokens in the softmax over the whole vocabulary, (B, K)."""
+        return self._last_logits(images).softmax(dim=-1)[..., self._token_ids].sum(dim=-1)
+
+    @torch.inference_mode()
+    def _last_logits(self, images: Sequence[Image.Image]) -> Tensor:
+        """(B, K, vocabulary) fp32 on the CPU."""
         rows = [[self._one(image, slug) for slug in self._rubric.slugs] for image in images]
         return torch.stack([torch.stack(row) for row in rows])
 
@@ -68,4 +84,4 @@ class PeftReferenceScorer:
             self._model.set_adapter(slug)
         switch = self._model.disable_adapter() if adapted and not profile else nullcontext()
         with switch:
-            return self._model(**inputs).logits[0, -1, self._token_ids].float().cpu()
+            return self._model(**inputs).logits[0, -1].float().cpu()

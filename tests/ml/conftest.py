@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from ml.scorer import TorchScorer
 from tests.ml.tiny_bundle import Bundle, draw, write_adapter, write_base
+
+os.environ["KIDSART_TORCH_THREADS"] = "1"  # the tiny model is no work to share
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
