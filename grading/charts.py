@@ -36,7 +36,7 @@ MINI_RADIUS = 24.0
 
 LAYER_NAMES: dict[Kind, Promise] = {
     "mine": gettext_lazy("Your levels"),
-    "model": gettext_lazy("Model, with its likely range"),
+    "model": gettext_lazy("Model"),
     "average": gettext_lazy("Class average"),
     "then": gettext_lazy("Then"),
 }
@@ -196,12 +196,18 @@ def _draw(layer: Layer, grid: Grid, first: int, last: int) -> DrawnLayer:
     points = [_at(grid.directions[i], value, first, last) for i, value in enumerate(layer.values)]
     return DrawnLayer(
         kind=layer.kind,
-        name=layer.name or str(LAYER_NAMES[layer.kind]),
+        name=layer.name or _name(layer),
         line=_line(points),
         band=_band(layer.intervals, grid, first, last) if layer.intervals else "",
         markers="".join(_marker(layer.kind, point) for point in points if point),
         key_marker=_marker(layer.kind, (17.0, 7.0)),
     )
+
+
+def _name(layer: Layer) -> str:
+    if layer.kind == "model" and layer.intervals:
+        return _("Model, with its likely range")
+    return str(LAYER_NAMES[layer.kind])
 
 
 @lru_cache(maxsize=256)

@@ -20,8 +20,8 @@ LAST_YOUNG_GRADE = 2  # up to here: the first half of each sentence, about ten w
 MAX_TITLE_LETTERS = 60
 NEAREST = 3  # the next step is chosen among this many dimensions, so that a class reads variety
 
-NOTICED_OPENINGS = ("", "In “{title}”, ")
-YOUNG_NOTICED_OPENINGS = ("", "Look: ")
+NOTICED_OPENINGS: tuple[str, ...] = ("", "In “{title}”, ")
+YOUNG_NOTICED_OPENINGS: tuple[str, ...] = ("", "Look: ")
 NEXT_OPENINGS = ("", "Next time, ", "In the next picture, ")
 YOUNG_NEXT_OPENINGS = ("", "Next time, ")
 NOTHING_NOTICED = (
