@@ -22,6 +22,7 @@ from types import FrameType
 
 POLL_S = 0.1
 LOG_LIMIT_BYTES = 5_000_000
+SAID_FAILURES = 3
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
 
@@ -221,10 +222,17 @@ class Supervisor:
         slot.failures += 1
         delay_s = self.back_off.delay_s(slot.failures)
         slot.restart_at = now + delay_s
-        self.say(
-            f"{slot.program.title} {_how_it_ended(exit_code)}. "
-            f"Starting it again in {delay_s:g} s. Details: {self.log_path(slot.program.name)}"
-        )
+        self._tell_of_failure(slot, _how_it_ended(exit_code), delay_s)
+
+    def _tell_of_failure(self, slot: _Slot, what: str, delay_s: float) -> None:
+        """One line each for the first failures in a row; what keeps failing is in its log."""
+        program = slot.program
+        if slot.failures > SAID_FAILURES:
+            return
+        text = f"{program.title} {what}. Starting it again in {delay_s:g} s."
+        if slot.failures == SAID_FAILURES:
+            text += " It is tried on and on from here, without a word each time."
+        self.say(f"{text} Details: {self.log_path(program.name)}")
 
     def _stop_wave(self, slots: list[_Slot]) -> None:
         running = [slot.process for slot in slots if slot.process is not None]
