@@ -1,4 +1,20 @@
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from grading.views import artworks, board, people
 
 app_name = "grading"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("", people.home, name="home"),
+    path("classes/<uuid:code>/", people.classroom, name="classroom"),
+    path("classes/<uuid:code>/assignments/new/", artworks.new_assignment, name="new-assignment"),
+    path("assignments/<uuid:code>/", board.board, name="board"),
+    path("assignments/<uuid:code>/progress/", board.progress, name="progress"),
+    path("assignments/<uuid:code>/upload/", artworks.upload, name="upload"),
+    path("assignments/<uuid:code>/match/", artworks.match, name="match"),
+    path("artworks/<uuid:code>/match/", artworks.match_student, name="match-student"),
+    path("artworks/<uuid:code>/try-again/", board.try_again, name="try-again"),
+    path("artworks/<uuid:code>/replace/", board.replace, name="replace"),
+    path("artworks/<uuid:code>/remove/", board.remove, name="remove"),
+    path("artworks/<uuid:code>/restore/", board.restore, name="restore"),
+    path("pictures/<uuid:code>/<slug:version>/", artworks.picture_file, name="picture"),
+]

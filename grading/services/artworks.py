@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import BinaryIO
 
 from django.conf import settings
 from django.core.files import File
-from django.db import IntegrityError, transaction
+from django.core.files.uploadedfile import UploadedFile
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Sum
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from grading import tasks
+from grading.intake.archive import RefusedMember, is_archive, open_archive
 from grading.intake.checks import Limits, RefusedUpload, UploadFacts, check_upload
 from grading.intake.names import RosterEntry, match_student, safe_name
 from grading.models import Artwork, Assignment, AuditEvent, IntakeJob, School, Student, User
 from grading.services.audit import record
+
+log = logging.getLogger(__name__)
 
 
 class AlreadyUploaded(Exception):
@@ -31,7 +39,9 @@ class AlreadyUploaded(Exception):
 
 def upload_limits() -> Limits:
     return Limits(
-        max_bytes=settings.UPLOAD_MAX_PICTURE_BYTES, max_pixels=settings.UPLOAD_MAX_PIXELS
+        max_bytes=settings.UPLOAD_MAX_PICTURE_BYTES,
+        max_pixels=settings.UPLOAD_MAX_PIXELS,
+        max_archive_bytes=settings.UPLOAD_MAX_ARCHIVE_BYTES,
     )
 
 
@@ -55,6 +65,17 @@ def accept_upload(
         AlreadyUploaded: the same content is in this assignment already.
     """
     facts = check_upload(content, name, size_bytes, upload_limits())
+    return _accept_checked(assignment, content, name, facts, by, student)
+
+
+def _accept_checked(
+    assignment: Assignment,
+    content: BinaryIO,
+    name: str,
+    facts: UploadFacts,
+    by: User,
+    student: Student | None = None,
+) -> Artwork:
     refuse_over_quota(assignment.classroom.school, facts.size_bytes)
     if same := _same_content(assignment, facts):
         raise AlreadyUploaded(same)
@@ -64,6 +85,67 @@ def accept_upload(
         if same := _same_content(assignment, facts):
             raise AlreadyUploaded(same) from None
         raise
+
+
+class Outcome(StrEnum):
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"  # already here, nothing was stored
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class FileOutcome:
+    """What became of one file that was uploaded, or of one file in a ZIP."""
+
+    name: str
+    outcome: Outcome
+    message: str
+    artwork: Artwork | None = None  # the new one, or the one that was here already
+
+
+def accept_files(
+    assignment: Assignment, files: Iterable[UploadedFile], by: User
+) -> list[FileOutcome]:
+    """Take what can be taken; every file, also of a ZIP, gets an answer of its own."""
+    return [outcome for file in files for outcome in _outcomes_of(assignment, file, by)]
+
+
+def _outcomes_of(assignment: Assignment, file: UploadedFile, by: User) -> Iterator[FileOutcome]:
+    name = safe_name(file.name or "")
+    try:
+        if not is_archive(file):
+            facts = check_upload(file, name, file.size or 0, upload_limits())
+            yield _outcome_of(assignment, file, name, facts, by)
+            return
+        for member in open_archive(file, upload_limits()):
+            if isinstance(member, RefusedMember):
+                yield FileOutcome(member.name, Outcome.REFUSED, str(member.reason))
+            else:
+                yield _outcome_of(assignment, member.file, member.name, member.facts, by)
+    except RefusedUpload as refused:
+        yield FileOutcome(name, Outcome.REFUSED, str(refused.reason))
+
+
+def _outcome_of(
+    assignment: Assignment, content: BinaryIO, name: str, facts: UploadFacts, by: User
+) -> FileOutcome:
+    try:
+        artwork = _accept_checked(assignment, content, name, facts, by)
+    except RefusedUpload as refused:
+        return FileOutcome(name, Outcome.REFUSED, str(refused.reason))
+    except AlreadyUploaded as already:
+        return FileOutcome(name, Outcome.DUPLICATE, str(already), already.artwork)
+    except (OSError, DatabaseError):  # a full disk, say: the other files still get their turn
+        log.exception("could not store an upload for assignment %s", assignment.pk)
+        sentence = _("This picture could not be stored just now. Try it again in a minute.")
+        return FileOutcome(name, Outcome.REFUSED, sentence)
+    if artwork.student:
+        message = _("Added for %(student)s.") % {"student": artwork.student}
+    else:
+        message = _("Added. It still needs a student.")
+    if facts.notice:
+        message = f"{message} {facts.notice}"
+    return FileOutcome(name, Outcome.ACCEPTED, message, artwork)
 
 
 def _same_content(assignment: Assignment, facts: UploadFacts) -> Artwork | None:
@@ -80,7 +162,6 @@ def refuse_over_quota(school: School, size_bytes: int) -> None:
         )
 
 
-@transaction.atomic
 def _store(
     assignment: Assignment,
     content: BinaryIO,
@@ -92,7 +173,7 @@ def _store(
     content.seek(0)
     if student is None and (key := match_student(name, roster_of(assignment))):
         student = Student.objects.get(pk=key)
-    artwork = Artwork.objects.create(
+    artwork = Artwork(
         assignment=assignment,
         student=student,
         original_name=safe_name(name),
@@ -102,10 +183,21 @@ def _store(
         content_sha256=facts.content_sha256,
         uploaded_by=by,
     )
-    job = IntakeJob.objects.create(artwork=artwork)
-    record(by, AuditEvent.Verb.UPLOADED, artwork, assignment.classroom.school)
-    tasks.send_on_commit(tasks.prepare_picture, job.pk)
+    try:
+        with transaction.atomic():
+            artwork.save()
+            job = IntakeJob.objects.create(artwork=artwork)
+            record(by, AuditEvent.Verb.UPLOADED, artwork, assignment.classroom.school)
+            tasks.send_on_commit(tasks.prepare_picture, job.pk)
+    except DatabaseError:
+        _forget_file(artwork)  # no row leads to it
+        raise
     return artwork
+
+
+def _forget_file(artwork: Artwork) -> None:
+    if name := artwork.original.name:
+        artwork.original.storage.delete(name)
 
 
 @transaction.atomic

@@ -5,15 +5,31 @@ The board reads all stages and writes none. The number of queries does not grow 
 
 from __future__ import annotations
 
-from collections import Counter
+import hashlib
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    F,
+    FloatField,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.functions import Cast
 from django.utils.timezone import now
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from grading.models import (
     Annotation,
@@ -40,16 +56,16 @@ class State(StrEnum):
 
     @property
     def label(self) -> str:
-        return str(_LABELS[self])
+        return _LABELS[self]
 
 
 _LABELS = {
-    State.PREPARING: _("Preparing…"),
-    State.WAITING: _("Waiting"),
-    State.SCORING: _("Scoring…"),
-    State.FAILED: _("Needs attention"),
-    State.PROPOSED: _("Draft"),
-    State.CONFIRMED: _("Confirmed"),
+    State.PREPARING: gettext_lazy("Preparing…"),
+    State.WAITING: gettext_lazy("Waiting"),
+    State.SCORING: gettext_lazy("Scoring…"),
+    State.FAILED: gettext_lazy("Needs attention"),
+    State.PROPOSED: gettext_lazy("Draft"),
+    State.CONFIRMED: gettext_lazy("Confirmed"),
 }
 UNDER_WAY = (State.PREPARING, State.WAITING, State.SCORING)
 
@@ -62,13 +78,45 @@ class Tile:
     state: State
     picture: Picture | None = None
     error: str = ""
-    levels: dict[str, float | None] = field(default_factory=dict)
+    levels: dict[str, float | None] = field(default_factory=dict)  # in the rubric's order
     to_check: int = 0  # dimensions the model was unsure of or silent on, nobody decided yet
     demo: bool = False
 
     @property
     def under_way(self) -> bool:
         return self.state in UNDER_WAY
+
+    @property
+    def pill(self) -> str:
+        """What kind of state it is, for the eye: draft, check, confirmed, failed, …"""
+        if self.state == State.PROPOSED:
+            return "check" if self.to_check else "draft"
+        return str(self.state)
+
+    @property
+    def pill_label(self) -> str:
+        if self.pill == "check":
+            return _("Check %(count)d") % {"count": self.to_check}
+        return self.state.label
+
+    @property
+    def key(self) -> str:
+        """Short name of the artwork, for the page to say which tiles it has."""
+        return self.artwork.code.hex[:8]
+
+    @property
+    def mark(self) -> str:
+        """Changes when anything that the tile shows has changed."""
+        student = self.artwork.student
+        shown = (
+            self.state,
+            self.picture and self.picture.code,
+            self.error,
+            list(self.levels.items()),
+            self.to_check,
+            student and (student.code, student.display_name),
+        )
+        return hashlib.blake2b(repr(shown).encode(), digest_size=2).hexdigest()
 
 
 @dataclass
@@ -90,6 +138,14 @@ class Board:
         return self.counts[State.PROPOSED] + self.counts[State.CONFIRMED]
 
     @property
+    def confirmed(self) -> int:
+        return self.counts[State.CONFIRMED]
+
+    @property
+    def failed(self) -> int:
+        return self.counts[State.FAILED]
+
+    @property
     def to_review(self) -> list[Tile]:
         return [tile for tile in self.tiles if tile.state == State.PROPOSED]
 
@@ -101,10 +157,26 @@ class Board:
     def demo(self) -> bool:
         return any(tile.demo for tile in self.tiles)
 
+    @property
+    def without_model(self) -> bool:
+        """A picture is ready, and nobody was asked to score it: no model is installed."""
+        return any(t.state == State.WAITING and t.artwork.job_status is None for t in self.tiles)
+
+    @property
+    def time_left(self) -> str:
+        """In words, as rough as the guess is."""
+        seconds = self.seconds_left
+        if seconds is None:
+            return ""
+        if seconds < 10:
+            return _("a few seconds left")
+        if seconds < 90:
+            return _("about %(count)d s left") % {"count": round(seconds, -1)}
+        return _("about %(count)d min left") % {"count": round(seconds / 60)}
+
 
 def board_of(assignment: Assignment) -> Board:
-    artworks = in_board_order(assignment.artworks.kept()).select_related("student")
-    tiles = tiles_of(artworks)
+    tiles = tiles_of(in_board_order(assignment.artworks.kept()))
     return Board(assignment, tiles, _seconds_left(tiles))
 
 
@@ -113,90 +185,118 @@ def in_board_order(artworks: QuerySet[Artwork]) -> QuerySet[Artwork]:
     return artworks.order_by(F("student__display_name").asc(nulls_first=True), "pk")
 
 
+def with_state(artworks: QuerySet[Artwork]) -> QuerySet[Artwork]:
+    """Every artwork with its ``state``, and the keys of the newest rows that the state follows."""
+    return artworks.annotate(
+        intake_status=_newest(IntakeJob, "artwork", "pk", "status"),
+        picture_id=_newest(Picture, "artwork", "pk", "pk"),
+        review_id=_newest(Review, "artwork", "pk", "pk"),
+    ).annotate(
+        score_set_id=_newest(ScoreSet, "picture", "picture_id", "pk"),
+        job_status=_newest(ScoringJob, "picture", "picture_id", "status"),
+        state=_STATE,
+    )
+
+
+_STATE = Case(
+    When(review_id__isnull=False, then=Value(State.CONFIRMED)),
+    When(job_status=Job.Status.RUNNING, then=Value(State.SCORING)),
+    When(score_set_id__isnull=False, then=Value(State.PROPOSED)),
+    When(job_status=Job.Status.FAILED, then=Value(State.FAILED)),
+    When(picture_id__isnull=False, then=Value(State.WAITING)),
+    When(intake_status=Job.Status.FAILED, then=Value(State.FAILED)),
+    default=Value(State.PREPARING),
+    output_field=CharField(),
+)
+
+
+def _newest(
+    model: type[IntakeJob | Picture | Review | ScoreSet | ScoringJob],
+    link: str,
+    outer: str,
+    name: str,
+) -> Subquery:
+    rows = model.objects.filter(**{link: OuterRef(outer)})
+    return Subquery(rows.order_by("-pk").values(name)[:1])
+
+
 def tiles_of(artworks: QuerySet[Artwork]) -> list[Tile]:
-    """One tile an artwork, in the order of ``artworks``."""
+    """One tile an artwork, in the order of ``artworks``. Three queries, however many there are."""
     rows = list(
-        artworks.annotate(
-            intake_status=_newest(IntakeJob, "status"),
-            intake_error=_newest(IntakeJob, "error"),
-            picture_id=_newest(Picture, "pk"),
-            review_id=_newest(Review, "pk"),
+        with_state(artworks)
+        .select_related("student")
+        .annotate(
+            intake_error=_newest(IntakeJob, "artwork", "pk", "error"),
+            job_error=_newest(ScoringJob, "picture", "picture_id", "error"),
+            job_demo=_newest(ScoringJob, "picture", "picture_id", "adapter_set__base__is_demo"),
         )
     )
-    newest_score_set = (
-        ScoreSet.objects.filter(picture=OuterRef("pk")).order_by("-pk").values("pk")[:1]
-    )
-    newest_job = ScoringJob.objects.filter(picture=OuterRef("pk")).order_by("-pk")
-    pictures = {
-        p.pk: p
-        for p in Picture.objects.filter(pk__in=[r.picture_id for r in rows]).annotate(
-            score_set_id=Subquery(newest_score_set),
-            job_status=Subquery(newest_job.values("status")[:1]),
-            job_error=Subquery(newest_job.values("error")[:1]),
-            job_demo=Subquery(newest_job.values("adapter_set__base__is_demo")[:1]),
-        )
-    }
-    said = _by(
-        DimensionScore.objects.filter(
-            score_set__in=[p.score_set_id for p in pictures.values()]
-        ).values_list("score_set", "dimension__slug", "expected", "unsure")
-    )
-    decided = _by(
-        Annotation.objects.filter(review__in=[r.review_id for r in rows]).values_list(
-            "review", "dimension__slug", "level"
-        )
-    )
-    drafted = _by(
-        DraftLevel.objects.filter(draft__artwork__in=rows).values_list(
-            "draft__artwork", "dimension__slug", "level"
-        )
-    )
-    return [_tile(row, pictures.get(row.picture_id), said, decided, drafted) for row in rows]
+    pictures = Picture.objects.in_bulk([row.picture_id for row in rows if row.picture_id])
+    levels = _levels_of(rows)
+    return [_tile(row, pictures.get(row.picture_id), levels) for row in rows]
 
 
-def _newest(model: type[IntakeJob] | type[Picture] | type[Review], name: str) -> Subquery:
-    return Subquery(model.objects.filter(artwork=OuterRef("pk")).order_by("-pk").values(name)[:1])
+@dataclass(frozen=True)
+class _Level:
+    slug: str
+    value: float | None
+    unsure: bool
 
 
-def _by(rows: Iterable[tuple]) -> dict[int, list[tuple]]:
-    grouped: dict[int, list[tuple]] = {}
-    for key, *rest in rows:
-        grouped.setdefault(key, []).append(tuple(rest))
-    return grouped
+_Levels = dict[tuple[str, int], list[_Level]]
+_SAID, _DECIDED, _DRAFTED = "said", "decided", "drafted"
 
 
-def _tile(row, picture, said, decided, drafted) -> Tile:
-    if picture is None:
-        failed = row.intake_status == Job.Status.FAILED
-        state = State.FAILED if failed else State.PREPARING
-        return Tile(row, state, error=row.intake_error or "")
-    scores = said.get(picture.score_set_id, [])
-    mine = dict(decided.get(row.review_id, [])) | dict(drafted.get(row.pk, []))
+def _levels_of(rows: Iterable) -> _Levels:
+    """What the model said, what was decided, and what is being decided, in one query."""
+    rows = list(rows)
+    said = _as_levels(
+        DimensionScore.objects.filter(score_set__in=[r.score_set_id for r in rows]),
+        _SAID, "score_set_id", "expected", F("unsure"),
+    )  # fmt: skip
+    decided = _as_levels(
+        Annotation.objects.filter(review__in=[r.review_id for r in rows]),
+        _DECIDED, "review_id", "level", Value(False),
+    )  # fmt: skip
+    drafted = _as_levels(
+        DraftLevel.objects.filter(draft__artwork__in=rows),
+        _DRAFTED, "draft__artwork_id", "level", Value(False),
+    )  # fmt: skip
+    found: _Levels = defaultdict(list)
+    everything = said.union(decided, drafted, all=True).order_by("place")
+    for kind, key, slug, _place, value, unsure in everything:
+        found[kind, key].append(_Level(slug, value, bool(unsure)))
+    return found
+
+
+def _as_levels(rows: QuerySet, kind: str, key: str, value: str, unsure: F | Value) -> QuerySet:
+    return rows.annotate(
+        kind=Value(kind, CharField()),
+        key=F(key),
+        slug=F("dimension__slug"),
+        place=F("dimension__position"),
+        value=Cast(value, FloatField()),
+        is_unsure=unsure,
+    ).values_list("kind", "key", "slug", "place", "value", "is_unsure")
+
+
+def _tile(row, picture: Picture | None, levels: _Levels) -> Tile:
+    said = levels.get((_SAID, row.score_set_id), [])
+    mine = levels.get((_DECIDED, row.review_id), []) + levels.get((_DRAFTED, row.pk), [])
+    decided = {level.slug: level.value for level in mine}
     tile = Tile(
         row,
-        _state(row, picture),
+        State(row.state),
         picture,
-        levels={slug: expected for slug, expected, _unsure in scores} | mine,
+        levels={level.slug: level.value for level in said} | decided,
         to_check=sum(
-            slug not in mine and (unsure or expected is None) for slug, expected, unsure in scores
+            level.slug not in decided and (level.unsure or level.value is None) for level in said
         ),
-        demo=bool(picture.job_demo),
+        demo=bool(row.job_demo),
     )
     if tile.state == State.FAILED:
-        tile.error = picture.job_error
+        tile.error = (row.job_error if picture else row.intake_error) or ""
     return tile
-
-
-def _state(row, picture) -> State:
-    if row.review_id:
-        return State.CONFIRMED
-    if picture.job_status == Job.Status.RUNNING:
-        return State.SCORING
-    if picture.score_set_id:
-        return State.PROPOSED
-    if picture.job_status == Job.Status.FAILED:
-        return State.FAILED
-    return State.WAITING
 
 
 def _seconds_left(tiles: list[Tile]) -> int | None:
@@ -204,16 +304,17 @@ def _seconds_left(tiles: list[Tile]) -> int | None:
     left = sum(tile.under_way for tile in tiles)
     if not left:
         return None
-    span = timedelta(minutes=2)
-    done = ScoringJob.objects.filter(
-        status=Job.Status.SUCCEEDED, finished_at__gte=now() - span
-    ).order_by("finished_at")
-    ends = [end for end in done.values_list("finished_at", flat=True) if end]
-    if len(ends) < 3:
+    moment = now()
+    recent = Q(status=Job.Status.SUCCEEDED, finished_at__gte=moment - timedelta(minutes=2))
+    pace = ScoringJob.objects.filter(recent | Q(status__in=Job.OPEN)).aggregate(
+        done=Count("pk", filter=recent),
+        since=Min("finished_at", filter=recent),
+        ahead=Count("pk", filter=Q(status__in=Job.OPEN)),
+    )
+    if pace["done"] < 3:
         return None
-    pace = (len(ends) - 1) / max((now() - ends[0]).total_seconds(), 1.0)
-    ahead = ScoringJob.objects.open().count()
-    return round(max(left, ahead) / pace) if pace else None
+    seconds_each = max((moment - pace["since"]).total_seconds(), 1.0) / (pace["done"] - 1)
+    return round(max(left, pace["ahead"]) * seconds_each)
 
 
 def class_average(assignment: Assignment) -> dict[str, float]:
@@ -228,19 +329,37 @@ def class_average(assignment: Assignment) -> dict[str, float]:
     return {slug: sum(levels) / len(levels) for slug, levels in sums.items()}
 
 
-def waiting_counts(assignments: QuerySet[Assignment]) -> QuerySet[Assignment]:
-    """Assignments with ``picture_count``, ``confirmed_count`` and ``proposed_count``."""
-    kept = Q(artworks__removed_at=None)
-    return assignments.annotate(
-        picture_count=Count("artworks", filter=kept, distinct=True),
-        confirmed_count=Count(
-            "artworks", filter=kept & Q(artworks__reviews__isnull=False), distinct=True
-        ),
-        proposed_count=Count(
-            "artworks",
-            filter=kept
-            & Q(artworks__pictures__score_sets__isnull=False)
-            & Q(artworks__reviews=None),
-            distinct=True,
-        ),
-    )
+@dataclass(frozen=True)
+class Progress:
+    """How far an assignment is, without its tiles."""
+
+    counts: Counter[State] = field(default_factory=Counter)
+
+    @property
+    def pictures(self) -> int:
+        return self.counts.total()
+
+    @property
+    def to_review(self) -> int:
+        return self.counts[State.PROPOSED]
+
+    @property
+    def confirmed(self) -> int:
+        return self.counts[State.CONFIRMED]
+
+    @property
+    def failed(self) -> int:
+        return self.counts[State.FAILED]
+
+    @property
+    def under_way(self) -> int:
+        return sum(self.counts[state] for state in UNDER_WAY)
+
+
+def progress_of(assignments: QuerySet[Assignment]) -> dict[int, Progress]:
+    """The progress of every assignment by its primary key, in one query."""
+    artworks = Artwork.objects.kept().filter(assignment__in=assignments).order_by()
+    found: dict[int, Counter[State]] = defaultdict(Counter)
+    for key, state in with_state(artworks).values_list("assignment_id", "state"):
+        found[key][State(state)] += 1
+    return {key: Progress(counts) for key, counts in found.items()}

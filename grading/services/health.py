@@ -23,6 +23,12 @@ class Health:
     def ok(self) -> bool:
         return self.scoring_alive and self.intake_alive and self.broker_reached
 
+    @property
+    def summary(self) -> str:
+        """One letter for each part that does not work; the page compares it with what it shows."""
+        parts = {"s": self.scoring_alive, "i": self.intake_alive, "b": self.broker_reached}
+        return "".join(letter for letter, works in parts.items() if not works) or "ok"
+
 
 def machinery_health() -> Health:
     recent = now() - timedelta(seconds=4 * settings.HEARTBEAT_S)

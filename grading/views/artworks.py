@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from urllib.parse import quote, urlencode
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.cache import get_conditional_response
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from grading.forms.artworks import AssignmentForm, MatchForm, StudentForm
+from grading.models import Artwork, Assignment, AuditEvent, Classroom, Picture, Student
+from grading.services.artworks import accept_files, match_artwork
+from grading.services.audit import record
+from grading.services.board import in_board_order, tiles_of
+
+PICTURE_VERSIONS = ("full", "display", "thumbnail")
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def new_assignment(request: HttpRequest, code: UUID) -> HttpResponse:
+    classroom = get_object_or_404(Classroom.objects.for_user(request.user), code=code)
+    form = AssignmentForm(request.POST or None, classroom=classroom)
+    if request.method == "POST" and form.is_valid():
+        return redirect("grading:board", form.save().code)
+    context = {"form": form, "classroom": classroom}
+    return render(request, "grading/assignment_form.html", context)
+
+
+# ---------------------------------------------------------------------------------------- upload
+def _is_script(request: HttpRequest) -> bool:
+    return request.headers.get("X-Requested-With") == "XMLHttpRequest"
+
+
+def _sign_in_or_401(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """As login_required, but a script is told that the session ended: a redirect would look to it
+    like the answer to its upload."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        if request.user.is_authenticated:
+            return view(request, *args, **kwargs)
+        if _is_script(request):
+            return HttpResponse(status=401)
+        return redirect_to_login(request.get_full_path())
+
+    return checked
+
+
+@_sign_in_or_401
+@require_POST
+def upload(request: HttpRequest, code: UUID) -> HttpResponse:
+    assignment = get_object_or_404(
+        Assignment.objects.for_user(request.user).select_related("classroom__school"), code=code
+    )
+    outcomes = accept_files(assignment, request.FILES.getlist("pictures"), request.user)
+    template = "grading/_upload_results.html" if _is_script(request) else "grading/upload.html"
+    return render(request, template, {"assignment": assignment, "outcomes": outcomes})
+
+
+# -------------------------------------------------------------------------------------- matching
+@login_required
+@require_http_methods(["GET", "POST"])
+def match(request: HttpRequest, code: UUID) -> HttpResponse:
+    assignment = get_object_or_404(
+        Assignment.objects.for_user(request.user).select_related("classroom__school"), code=code
+    )
+    if request.method == "POST":
+        form = MatchForm(request.POST, assignment=assignment)
+        if form.is_valid():
+            return _match(request, form.cleaned_data["artwork"], form.cleaned_data["student"])
+        errors = [error for errors in form.errors.values() for error in errors]
+        return _match_page(request, assignment, errors=errors)
+    record(request.user, AuditEvent.Verb.VIEWED, assignment, assignment.classroom.school)
+    return _match_page(
+        request,
+        assignment,
+        chosen=request.GET.get("artwork", ""),
+        matched=request.GET.get("matched", ""),
+        before=request.GET.get("before", ""),
+    )
+
+
+@login_required
+@require_POST
+def match_student(request: HttpRequest, code: UUID) -> HttpResponse:
+    """Say whose one picture is, or take that back."""
+    artwork = get_object_or_404(
+        Artwork.objects.for_user(request.user).select_related("assignment__classroom__school"),
+        code=code,
+    )
+    form = StudentForm(request.POST, assignment=artwork.assignment)
+    if not form.is_valid():
+        raise Http404
+    return _match(request, artwork, form.cleaned_data["student"])
+
+
+def _match(request: HttpRequest, artwork: Artwork, student: Student | None) -> HttpResponse:
+    before = match_artwork(artwork, student, request.user)
+    said = {"matched": str(artwork.code), "before": str(before.code) if before else ""}
+    if student is None:
+        said["artwork"] = str(artwork.code)  # taken back: it is the one to match anew
+    if request.htmx:
+        chosen = said.pop("artwork", "")
+        return _match_page(request, artwork.assignment, chosen=chosen, **said)
+    page = reverse("grading:match", args=[artwork.assignment.code])
+    return redirect(f"{page}?{urlencode(said)}")
+
+
+def _match_page(
+    request: HttpRequest,
+    assignment: Assignment,
+    *,
+    chosen: str = "",
+    matched: str = "",
+    before: str = "",
+    errors: list[str] | None = None,
+) -> HttpResponse:
+    """``chosen``, ``matched`` and ``before`` are codes of artworks and of a student."""
+    tiles = tiles_of(in_board_order(assignment.artworks.kept()))
+    students = list(assignment.classroom.students.all())
+    open_tiles = [tile for tile in tiles if tile.artwork.student is None]
+    codes = {str(tile.artwork.code) for tile in tiles}
+    pictures: dict[int | None, int] = {}
+    for tile in tiles:
+        pictures[tile.artwork.student_id] = pictures.get(tile.artwork.student_id, 0) + 1
+    if chosen not in codes:
+        chosen = str(open_tiles[0].artwork.code) if open_tiles else ""
+    context = {
+        "assignment": assignment,
+        "open_tiles": open_tiles,
+        "matched_tiles": [tile for tile in tiles if tile.artwork.student],
+        "roster": [(student, pictures.get(student.pk, 0)) for student in students],
+        "chosen": chosen,
+        "chosen_is_matched": chosen not in {str(tile.artwork.code) for tile in open_tiles},
+        "chosen_now": bool(request.htmx),  # the keyboard goes on where the next picture is
+        "matched": next((t for t in tiles if str(t.artwork.code) == matched), None),
+        "before": next((s for s in students if str(s.code) == before), None),
+        "errors": errors or [],
+    }
+    template = "grading/_match.html" if request.htmx else "grading/match.html"
+    return render(request, template, context)
+
+
+# ------------------------------------------------------------------------------------ the pictures
+@login_required
+@require_GET
+def picture_file(request: HttpRequest, code: UUID, version: str) -> HttpResponseBase:
+    picture = get_object_or_404(Picture.objects.for_user(request.user), code=code)
+    if version not in PICTURE_VERSIONS:
+        raise Http404
+    file = getattr(picture, version)
+    response: HttpResponseBase
+    if settings.ACCEL_REDIRECT_PREFIX:
+        response = HttpResponse(content_type="image/jpeg")
+        response["X-Accel-Redirect"] = settings.ACCEL_REDIRECT_PREFIX + quote(file.name)
+    else:
+        try:
+            response = FileResponse(file.open("rb"), content_type="image/jpeg")
+        except FileNotFoundError:
+            raise Http404 from None
+    response["Content-Disposition"] = "inline"
+    response["X-Content-Type-Options"] = "nosniff"
+    # A picture never changes: a turned one is another row with another address.
+    response["Cache-Control"] = "private, max-age=31536000, immutable"
+    response["ETag"] = etag = f'"{picture.sha256}-{version}"'
+    return get_conditional_response(request, etag=etag, response=response) or response

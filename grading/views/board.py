@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from grading.intake.checks import RefusedUpload
+from grading.models import Artwork, Assignment, AuditEvent
+from grading.services.artworks import (
+    AlreadyUploaded,
+    remove_artwork,
+    replace_artwork,
+    restore_artwork,
+    upload_limits,
+)
+from grading.services.audit import record
+from grading.services.board import Board, Tile, board_of
+from grading.services.health import machinery_health
+from grading.services.scoring import try_again as do_again
+
+KEY, MARK = 8, 4  # characters of Tile.key and Tile.mark
+LAST_REMOVED = 20
+
+
+@login_required
+@require_GET
+def board(request: HttpRequest, code: UUID) -> HttpResponse:
+    assignment = _assignment(request, code)
+    record(request.user, AuditEvent.Verb.VIEWED, assignment, assignment.classroom.school)
+    removed = assignment.artworks.exclude(removed_at=None).select_related("student")
+    context = _board_context(board_of(assignment)) | {
+        "removed": removed.order_by("-removed_at")[:LAST_REMOVED],
+        "limits": upload_limits(),
+    }
+    return render(request, "grading/board.html", context)
+
+
+@login_required
+@require_GET
+def progress(request: HttpRequest, code: UUID) -> HttpResponse:
+    """What has changed since the page was last told, which it says in ``have``."""
+    return _changes(request, _assignment(request, code))
+
+
+@login_required
+@require_POST
+def try_again(request: HttpRequest, code: UUID) -> HttpResponse:
+    artwork = _artwork(request, code)
+    do_again(artwork, request.user)
+    return _done(request, artwork.assignment, Notice(_("Trying it once more.")))
+
+
+@login_required
+@require_POST
+def replace(request: HttpRequest, code: UUID) -> HttpResponse:
+    artwork = _artwork(request, code)
+    file = request.FILES.get("picture")
+    if file is None:
+        notice = Notice(_("Choose the file that shall take the place of this picture."), "error")
+        return _done(request, artwork.assignment, notice)
+    try:
+        new = replace_artwork(artwork, file, file.name or "", file.size or 0, request.user)
+    except RefusedUpload as refused:
+        notice = Notice(str(refused.reason), "error")
+    except AlreadyUploaded as already:
+        notice = Notice(str(already), "error")
+    else:
+        words = _("“%(old)s” is replaced by “%(new)s”.")
+        names = {"old": artwork.original_name, "new": new.original_name}
+        notice = Notice(words % names, "success")
+    return _done(request, artwork.assignment, notice)
+
+
+@login_required
+@require_POST
+def remove(request: HttpRequest, code: UUID) -> HttpResponse:
+    artwork = _artwork(request, code)
+    remove_artwork(artwork, request.user)
+    words = _("“%(name)s” is removed.") % {"name": artwork.original_name}
+    return _done(request, artwork.assignment, Notice(words, undo=artwork))
+
+
+@login_required
+@require_POST
+def restore(request: HttpRequest, code: UUID) -> HttpResponse:
+    artwork = get_object_or_404(
+        Artwork.objects.filter(assignment__in=Assignment.objects.for_user(request.user))
+        .exclude(removed_at=None)
+        .select_related("assignment__classroom__school"),
+        code=code,
+    )
+    try:
+        restore_artwork(artwork, request.user)
+    except AlreadyUploaded as already:
+        return _done(request, artwork.assignment, Notice(str(already), "error"))
+    words = _("“%(name)s” is back.") % {"name": artwork.original_name}
+    return _done(request, artwork.assignment, Notice(words, "success"))
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One sentence about what was just done, and perhaps the way back."""
+
+    words: str
+    kind: str = "info"  # as of django.contrib.messages
+    undo: Artwork | None = None
+
+
+def _assignment(request: HttpRequest, code: UUID) -> Assignment:
+    assignments = Assignment.objects.for_user(request.user)
+    return get_object_or_404(
+        assignments.select_related("classroom__school", "rubric_version"), code=code
+    )
+
+
+def _artwork(request: HttpRequest, code: UUID) -> Artwork:
+    artworks = Artwork.objects.for_user(request.user)
+    return get_object_or_404(
+        artworks.select_related(
+            "student", "assignment__classroom__school", "assignment__rubric_version"
+        ),
+        code=code,
+    )
+
+
+def _board_context(board: Board) -> dict[str, Any]:
+    health = machinery_health()
+    return {
+        "board": board,
+        "assignment": board.assignment,
+        "health": health,
+        "machinery": health.summary + ("m" if board.without_model else ""),
+        "polling": board.under_way > 0 or not health.ok,
+        "have": "".join(tile.key + tile.mark for tile in board.tiles),
+        "demo_model": board.demo,
+    }
+
+
+def _done(request: HttpRequest, assignment: Assignment, notice: Notice) -> HttpResponse:
+    if request.htmx:
+        return _changes(request, assignment, notice)
+    messages.add_message(request, messages.DEFAULT_LEVELS[notice.kind.upper()], notice.words)
+    return redirect("grading:board", assignment.code)
+
+
+def _changes(
+    request: HttpRequest, assignment: Assignment, notice: Notice | None = None
+) -> HttpResponse:
+    board = board_of(assignment)
+    context = _board_context(board)
+    said = request.GET if request.method == "GET" else request.POST
+    if said.get("polling") and not board.under_way and notice is None:
+        notice = _all_done(board)
+    context |= {
+        "notice": notice,
+        "machinery_changed": said.get("machinery") != context["machinery"],
+        **_tile_changes(said.get("have", ""), board.tiles),
+    }
+    return render(request, "grading/_board_changes.html", context)
+
+
+def _all_done(board: Board) -> Notice | None:
+    if not board.to_review:
+        return None
+    words = _("All pictures are through. Drafts that wait for you: %(count)d.")
+    return Notice(words % {"count": len(board.to_review)}, "success")
+
+
+@dataclass(frozen=True)
+class NewTile:
+    tile: Tile
+    after: str  # key of the tile it follows; empty at the beginning
+
+
+def _tile_changes(have: str, tiles: list[Tile]) -> dict[str, Any]:
+    """What the page must change so that it shows ``tiles``. Only that is sent, and what stays is
+    left alone: nobody loses the focus, the place on the page, or a file already chosen."""
+    pairs = [have[i : i + KEY + MARK] for i in range(0, len(have), KEY + MARK)]
+    marks = {pair[:KEY]: pair[KEY:] for pair in pairs}
+    changed, added = [], []
+    after = ""
+    for tile in tiles:
+        if tile.key not in marks:
+            added.append(NewTile(tile, after))
+        elif tile.mark != marks[tile.key]:
+            changed.append(tile)
+        after = tile.key
+    gone = [key for key in marks if key.isalnum() and key not in {t.key for t in tiles}]
+    return {"changed_tiles": changed, "new_tiles": added, "gone_keys": gone}
