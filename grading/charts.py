@@ -380,7 +380,7 @@ def _cell(layer: Layer, at: int) -> str:
     if interval is None:
         return text
     low, high = (number_format(end, 1) for end in interval)
-    return _("%(value)s (likely %(low)s to %(high)s)") % {"value": text, "low": low, "high": high}
+    return _("%(value)s (%(low)s to %(high)s)") % {"value": text, "low": low, "high": high}
 
 
 def _points(corners: Sequence[Point | None]) -> str:

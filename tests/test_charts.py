@@ -124,7 +124,7 @@ def test_layers_differ_in_more_than_color() -> None:
 def test_the_table_twin_holds_every_value_and_range() -> None:
     context = radar(NINE, [Layer("mine", [2] * 9), Layer("model", MODEL, RANGES)], 1, 5)
     cells = [cell.text for cell in drawn(context).findall(".//tbody/tr")[0]]
-    assert cells == ["Realism", "2", "2.1 (likely 1.6 to 2.6)"]
+    assert cells == ["Realism", "2", "2.1 (1.6 to 2.6)"]
 
 
 def test_numbers_follow_the_language_but_the_geometry_does_not() -> None:
