@@ -188,12 +188,12 @@ def in_board_order(artworks: QuerySet[Artwork]) -> QuerySet[Artwork]:
 def with_state(artworks: QuerySet[Artwork]) -> QuerySet[Artwork]:
     """Every artwork with its ``state``, and the keys of the newest rows that the state follows."""
     return artworks.annotate(
-        intake_status=_newest(IntakeJob, "artwork", "pk", "status"),
-        picture_id=_newest(Picture, "artwork", "pk", "pk"),
-        review_id=_newest(Review, "artwork", "pk", "pk"),
+        intake_status=newest(IntakeJob, "artwork", "pk", "status"),
+        picture_id=newest(Picture, "artwork", "pk", "pk"),
+        review_id=newest(Review, "artwork", "pk", "pk"),
     ).annotate(
-        score_set_id=_newest(ScoreSet, "picture", "picture_id", "pk"),
-        job_status=_newest(ScoringJob, "picture", "picture_id", "status"),
+        score_set_id=newest(ScoreSet, "picture", "picture_id", "pk"),
+        job_status=newest(ScoringJob, "picture", "picture_id", "status"),
         state=_STATE,
     )
 
@@ -210,7 +210,7 @@ _STATE = Case(
 )
 
 
-def _newest(
+def newest(
     model: type[IntakeJob | Picture | Review | ScoreSet | ScoringJob],
     link: str,
     outer: str,
@@ -226,9 +226,9 @@ def tiles_of(artworks: QuerySet[Artwork]) -> list[Tile]:
         with_state(artworks)
         .select_related("student")
         .annotate(
-            intake_error=_newest(IntakeJob, "artwork", "pk", "error"),
-            job_error=_newest(ScoringJob, "picture", "picture_id", "error"),
-            job_demo=_newest(ScoringJob, "picture", "picture_id", "adapter_set__base__is_demo"),
+            intake_error=newest(IntakeJob, "artwork", "pk", "error"),
+            job_error=newest(ScoringJob, "picture", "picture_id", "error"),
+            job_demo=newest(ScoringJob, "picture", "picture_id", "adapter_set__base__is_demo"),
         )
     )
     pictures = Picture.objects.in_bulk([row.picture_id for row in rows if row.picture_id])
