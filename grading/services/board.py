@@ -270,7 +270,7 @@ def _levels_of(rows: Iterable) -> _Levels:
 
 
 def _as_levels(rows: QuerySet, kind: str, key: str, value: str, unsure: F | Value) -> QuerySet:
-    return rows.annotate(
+    return rows.order_by().annotate(
         kind=Value(kind, CharField()),
         key=F(key),
         slug=F("dimension__slug"),
