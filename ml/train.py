@@ -159,7 +159,7 @@ def fit_adapter(
         torch.nn.utils.clip_grad_norm_(chosen, 1.0)
         optimizer.step()
         schedule.step()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     model.eval()
     return losses
 

@@ -28,7 +28,7 @@ from ml.demo.card import model_card
 from ml.demo.evaluate import check
 from ml.demo.model import demo_config, demo_processor, demo_prompts, grid_of, new_model
 from ml.demo.pictures import IMAGE, PictureSet, draw_files, draw_training_set
-from ml.demo.pretrain import see_all, teach_language, teach_tower
+from ml.demo.pretrain import prepare_tower, see_all, teach_language, teach_tower
 from ml.demo.targets import measure
 from ml.processing import ImageOnlyProcessor, prompt_tensors, save_processor
 from ml.profiles import (
@@ -99,6 +99,7 @@ class Build:
             held_out = draw_training_set(plan.calibration_pictures, self.seed + 1)
         with self._stage("vision tower"):
             targets, _ = measure(drawn)
+            prepare_tower(model, processor, drawn.pixels)
             teach_tower(
                 model, processor, drawn.pixels, targets, plan.tower_steps, self.seed, self.log
             )
@@ -224,7 +225,10 @@ def _save_adapter(
     base_sha256: str,
 ) -> None:
     model.peft_config[slug].base_model_name_or_path = BASE_NAME
-    model.save_pretrained(folder / "adapters", selected_adapters=[slug])
+    # save_embedding_layers=False: else PEFT asks the network for a base model of this name
+    model.save_pretrained(
+        folder / "adapters", selected_adapters=[slug], save_embedding_layers=False
+    )
     (folder / "adapters" / "README.md").unlink(missing_ok=True)  # PEFT's empty card template
     place = folder / "adapters" / slug
     prompt = build_prompt(KIDSART, slug)

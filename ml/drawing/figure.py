@@ -38,7 +38,7 @@ def draw_figure(
         )
         page.line(limb, 4.8 * size, colors.ink)
         page.line(limb, 3.0 * size, skin)
-        page.shape(ellipse(limb[-1, 0], limb[-1, 1], 0.017 * size + 0.032 * bend, n=14), skin)
+        page.shape(ellipse(limb[-1, 0], limb[-1, 1], 0.017 * size + 0.04 * bend, n=14), skin)
     _clothes(page, x, y, torso, size, first)
     _head(page, x, y - torso - head * 0.9, head, first)
 

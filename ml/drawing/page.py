@@ -189,10 +189,18 @@ class Page:
         )
         self.image.paste((255, 255, 242), corners, ImageChops.multiply(mask, light))
 
+    def sky_light(self) -> None:
+        """Light and space on the page itself: the sky darkens upward, the ground downward."""
+        size = self.image.size
+        fall = Image.linear_gradient("L").resize(size)
+        strength = 0.75 * self.look.shade
+        dark = fall.point(lambda v: int(strength * max(0, 150 - v, (v - 190) * 1.5)))
+        self.image.paste(self.palette.pressed((58, 78, 132)), (0, 0), dark)
+
     def shadow(self, x: float, y: float, rx: float, ry: float) -> None:
         if self.look.shade > 0.05:
             side = 1 if self.light_from_left else -1
-            color = self.palette.pressed((40, 38, 66), 0.25 + 0.65 * self.look.shade)
+            color = self.palette.pressed((40, 38, 66), 0.3 + 0.65 * self.look.shade)
             line = ellipse(x + side * rx * 0.65, y, rx, ry)
             self.fill(line, color)
             self.marks.cover(line, {"shade": self.look.shade})
@@ -243,7 +251,7 @@ Size = tuple[int, int]
 
 
 def _dots(pen: Pen, size: Size, px: int, rng: np.random.Generator) -> None:
-    step, r = TEXTURE_PERIOD * px, 0.0145 * px
+    step, r = TEXTURE_PERIOD * px, 0.019 * px
     for i, y in enumerate(np.arange(step * 0.5, size[1] + r, step)):
         for x in np.arange(step * (0.3 + 0.5 * (i % 2)), size[0] + r, step):
             dx, dy = rng.normal(size=2) * 0.003 * px
@@ -251,7 +259,7 @@ def _dots(pen: Pen, size: Size, px: int, rng: np.random.Generator) -> None:
 
 
 def _rings(pen: Pen, size: Size, px: int, rng: np.random.Generator) -> None:
-    step, r = TEXTURE_PERIOD * px * 1.15, 0.022 * px
+    step, r = TEXTURE_PERIOD * px * 1.1, 0.026 * px
     for i, y in enumerate(np.arange(step * 0.5, size[1] + r, step)):
         for x in np.arange(step * (0.3 + 0.5 * (i % 2)), size[0] + r, step):
             dx, dy = rng.normal(size=2) * 0.002 * px
@@ -264,7 +272,7 @@ def _rows(
     wave: Callable[[np.ndarray], np.ndarray],
 ) -> Callable[[Pen, Size, int, np.random.Generator], None]:
     def draw(pen: Pen, size: Size, px: int, rng: np.random.Generator) -> None:
-        step = TEXTURE_PERIOD * px
+        step = 0.8 * TEXTURE_PERIOD * px
         for y in np.arange(0.35 * step, size[1] + step, step):
             x = np.arange(-step, size[0] + step, 0.006 * px)
             shift = rng.random() * px * 0.02
@@ -279,7 +287,7 @@ def _rows(
 
 
 def _stripes(pen: Pen, size: Size, px: int, rng: np.random.Generator) -> None:
-    for x in np.arange(0.2 * TEXTURE_PERIOD * px, size[0] + 9, 0.64 * TEXTURE_PERIOD * px):
+    for x in np.arange(0.2 * TEXTURE_PERIOD * px, size[0] + 9, 0.55 * TEXTURE_PERIOD * px):
         a, b = rng.normal(size=2) * 0.004 * px
         pen.line((x + a, -2, x + b, size[1] + 2), fill=255, width=_width(px))
 
@@ -293,7 +301,7 @@ def _cross(pen: Pen, size: Size, px: int, rng: np.random.Generator) -> None:
 
 
 def _width(px: int) -> int:
-    return max(1, round(1.6 * LINE * px))
+    return max(1, round(1.8 * LINE * px))
 
 
 def _zigzag(x: np.ndarray) -> np.ndarray:

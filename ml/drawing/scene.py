@@ -66,7 +66,7 @@ class Scene:
         self._new_chance(5)
         self._people()
         for x, y in faces:  # last: nothing may hide the eyes
-            self.page.eyes_and_grin(x, y, 0.04)
+            self.page.eyes_and_grin(x, y, 0.047)
         self._new_chance(6)
         self._visitors()
 
@@ -76,6 +76,8 @@ class Scene:
 
     def _sky(self) -> None:
         """Half of the children put a thin wash of color over the sky."""
+        if self.page.look.shade > 0.02:
+            self.page.sky_light()
         x, y = self._slid(0.5, 0.24, 0.55)
         if self.rng.random() < 0.5:
             sky = _pond(x, y, 0.44, 0.23, self.rng)
@@ -156,7 +158,7 @@ class Scene:
         turn = rng.normal() * page.look.tilt
         sway = bend * rng.choice([-1, 1])
         phase = rng.random() * 0.6
-        tall = 1 + 0.4 * bend * rng.choice([-0.8, 1])
+        tall = 1 + 0.5 * bend * rng.choice([-0.8, 1])
         rotation = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
 
         def placed(line: Outline) -> Outline:
@@ -167,7 +169,7 @@ class Scene:
         thing = THINGS[name]
         parts: list[Part] = list(thing.parts)
         if i >= SKY_THINGS:
-            page.shadow(x, y + scale * 1.02, scale * 1.05, scale * 0.25)
+            page.shadow(x, y + scale * 1.02, scale * 1.25, scale * 0.3)
         if remade:
             chance = np.random.default_rng([self.seed, 7, i])
             growth = chance.permutation(sorted(ADDITIONS))[:2]
@@ -203,7 +205,7 @@ class Scene:
                 [[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]
             )
             line = line @ rotation + self.rng.uniform(0.15, 0.85, 2)
-            self.page.line(line, 1.6)
+            self.page.line(line, 1.9)
             self.page.marks.add_line("string", line)
 
     def _visitors(self) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from ml.drawing.page import Color, Page
 from ml.drawing.shapes import box, ellipse, heart, outline, star
 
+GLOW = (255, 222, 70)
 Draw = Callable[[Page, np.ndarray, float, Color, Color], None]
 
 
@@ -17,9 +18,9 @@ def draw_visitor(page: Page, kind: int, x: float, y: float, r: float, color: int
     at = np.array([x, y])
     for angle in np.linspace(0, 2 * math.pi, 10, endpoint=False):
         ray = np.array([math.cos(angle), math.sin(angle)])
-        page.line(np.stack([at + 1.3 * r * ray, at + 1.68 * r * ray]), 1.6)
-    page.fill(ellipse(x, y, 1.16 * r), page.palette.pressed((255, 250, 222)), solid=True)
-    page.line(ellipse(x, y, 1.16 * r), 0.9, closed=True)
+        page.line(np.stack([at + 1.36 * r * ray, at + 1.75 * r * ray]), 1.6)
+    page.fill(ellipse(x, y, 1.22 * r), page.palette.pressed(GLOW), solid=True)
+    page.line(ellipse(x, y, 1.22 * r), 0.9, closed=True)
     VISITORS[kind](page, at, r, page.palette.color(color), page.palette.color(color + 2))
     page.marks.add("visitor", ellipse(x, y, 1.6 * r))
 
