@@ -1,0 +1,84 @@
+"""A real Chromium in front of a real school: web server, workers, scheduler and broker."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from ml.drawing import CAUSES, render
+from tests.running_school import RunningSchool, Visitor, wait_for
+
+WIDTHS = {"phone": (390, 844), "desktop": (1440, 900)}
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+CLASS_SET = ("amara b", "ben t", "chloe d", "dev p", "elif k", "IMG_4711")
+SCORED = "SELECT count(*) FROM grading_scoringjob WHERE status = 'succeeded'"
+
+
+def drawing(seed: int) -> bytes:
+    causes = [((seed * 3 + k) % 7) / 6 for k in range(len(CAUSES))]
+    buffer = io.BytesIO()
+    render(causes, seed=seed, size_px=448).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def school(tmp_path_factory) -> Iterator[RunningSchool]:
+    """A class set of six is uploaded and scored; one picture belongs to nobody yet."""
+    with RunningSchool(tmp_path_factory.mktemp("school"), KIDSART_JOB_LEASE_S="60") as running:
+        files = [
+            ("pictures", f"{name}.jpg", drawing(n)) for n, name in enumerate(CLASS_SET, start=1)
+        ]
+        Visitor(running).post(f"{running.empty_board()}upload/", {}, files)
+        wait_for(lambda: running.number(SCORED) == len(CLASS_SET), "the class set is scored", 120)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
+            args=CHROMIUM_ARGS,
+        )
+        yield chromium
+        chromium.close()
+
+
+def sign_in(page: Page, school: RunningSchool, role: str = "teacher") -> None:
+    account = school.account(role)
+    page.goto(f"{school.address}/sign-in/")
+    page.get_by_label("E-mail address").fill(account["email"])
+    page.get_by_label("Password").fill(account["password"])
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{school.address}/")
+
+
+@pytest.fixture
+def visit(browser, school) -> Iterator[Callable[..., Page]]:
+    """A signed-in page, for example ``visit(width="phone", color_scheme="dark")``."""
+    contexts: list[BrowserContext] = []
+
+    def open_page(width: str = "desktop", role: str | None = "teacher", **options) -> Page:
+        size = {"width": WIDTHS[width][0], "height": WIDTHS[width][1]}
+        context = browser.new_context(viewport=size, base_url=school.address, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        if role:
+            sign_in(page, school, role)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
