@@ -192,6 +192,7 @@ def _shrunk(source: _Source) -> Image.Image:
     width, height = source.target
     scale = source.size[1] / height
     reach = _LANCZOS_SUPPORT * scale + 1
+    # A new image carries over no comment, EXIF or profile.
     canvas: Image.Image | None = None
     for top in range(0, height, _BAND_ROWS):
         end = min(top + _BAND_ROWS, height)
@@ -243,7 +244,6 @@ def _high_bytes(band: Image.Image) -> Image.Image:
 
 
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-_ICC_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
 
 
 def _as_srgb(picture: Image.Image, icc_profile: bytes | None) -> Image.Image:
@@ -252,33 +252,22 @@ def _as_srgb(picture: Image.Image, icc_profile: bytes | None) -> Image.Image:
         converted = _converted_by(icc_profile, picture)
         if converted is not None:
             return converted
-    if picture.mode == "LAB":
-        lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
-        return _to_srgb(picture, lab)
     return picture.convert("RGB")
 
 
 def _converted_by(icc_profile: bytes, picture: Image.Image) -> Image.Image | None:
+    """None where the profile makes no sense, or is for another kind of color."""
     try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
-        if profile.profile.xcolor_space.strip() != _ICC_SPACES[picture.mode]:
-            return None
-        return _to_srgb(picture, profile)
+        return ImageCms.profileToProfile(
+            picture,
+            ImageCms.ImageCmsProfile(io.BytesIO(icc_profile)),
+            _SRGB,
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
-
-
-def _to_srgb(picture: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
-    converted = ImageCms.profileToProfile(
-        picture,
-        profile,
-        _SRGB,
-        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        outputMode="RGB",
-        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-    )
-    assert converted is not None  # only an in-place conversion returns nothing
-    return converted
 
 
 _TURNS = {
@@ -314,8 +303,6 @@ def _fitted(picture: Image.Image, longest_side: int) -> Image.Image:
 
 
 def _as_jpeg(picture: Image.Image, quality: int, subsampling: str) -> bytes:
-    # Pillow would copy a comment out of `info`.
-    picture.info.clear()
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=quality, subsampling=subsampling)
     return buffer.getvalue()

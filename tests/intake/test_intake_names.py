@@ -157,6 +157,11 @@ def test_a_long_name_keeps_its_extension() -> None:
     assert shortened.endswith("🎨.heic")
 
 
+@pytest.mark.parametrize("end", [" tree", "\u200d🎨"])
+def test_a_long_name_does_not_end_in_half_a_word_or_emoji(end: str) -> None:
+    assert safe_name("x" * (MAX_NAME_LENGTH - 1) + end) == "x" * (MAX_NAME_LENGTH - 1)
+
+
 any_characters = st.text(st.characters(exclude_categories=[]), max_size=320)
 
 
