@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -27,6 +28,14 @@ class CannotConfirm(Exception):
     """A picture is not ready to be confirmed; the text says what is still needed."""
 
 
+class WordsChanged(Exception):
+    """Two people wrote feedback for one picture at the same time."""
+
+    def __init__(self, words: Words, by: User | None) -> None:
+        self.words, self.by = words, by
+        super().__init__("other words were saved since these were begun")
+
+
 @dataclass(frozen=True)
 class Proposal:
     """What there is to decide about: the newest picture, and what the model said about it."""
@@ -46,6 +55,11 @@ def newest_proposal(artwork: Artwork) -> Proposal:
     return Proposal(picture, score_set, feedback, levels)
 
 
+def proposal_mark(score_set: ScoreSet | None) -> str:
+    """Short name of what the model said, for a page to say what it showed."""
+    return str(score_set.pk) if score_set else "none"
+
+
 def _open_draft(artwork: Artwork, by: User) -> ReviewDraft:
     """The draft of this artwork; looking again at a confirmed one starts from what was decided."""
     draft, new = ReviewDraft.objects.get_or_create(artwork=artwork, defaults={"updated_by": by})
@@ -61,12 +75,61 @@ def _open_draft(artwork: Artwork, by: User) -> ReviewDraft:
     return draft
 
 
+@dataclass(frozen=True)
+class Decided:
+    """What people have said so far: the draft where there is one, else the last review."""
+
+    levels: dict[int, int]  # dimension pk -> level; none where the proposal stands
+    strength: str | None  # None: the proposed words stand
+    next_step: str | None
+    by: User | None
+
+
+def decided(artwork: Artwork) -> Decided:
+    if draft := ReviewDraft.objects.filter(artwork=artwork).select_related("updated_by").first():
+        levels = dict(draft.levels.values_list("dimension", "level"))
+        return Decided(levels, draft.strength, draft.next_step, draft.updated_by)
+    if review := artwork.reviews.select_related("reviewer").last():
+        levels = dict(review.annotations.values_list("dimension", "level"))
+        return Decided(levels, review.strength, review.next_step, review.reviewer)
+    return Decided({}, None, None, None)
+
+
+@dataclass(frozen=True)
+class Words:
+    """The feedback as it stands, whoever wrote it."""
+
+    strength: str = ""
+    next_step: str = ""
+
+    @property
+    def mark(self) -> str:
+        """Short, and different for different words: a page says by it which words it began with."""
+        text = f"{self.strength}\0{self.next_step}"
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def words_in_force(decided: Decided, proposed: FeedbackDraft | None) -> Words:
+    strength, next_step = decided.strength, decided.next_step
+    if strength is None:
+        strength = proposed.strength if proposed else ""
+    if next_step is None:
+        next_step = proposed.next_step if proposed else ""
+    return Words(strength, next_step)
+
+
 @transaction.atomic
 def set_level(artwork: Artwork, dimension: RubricDimension, level: int | None, by: User) -> None:
-    """Save one level of the draft; None clears it, and the model's proposal stands again."""
+    """Save one level of the draft; None clears it, and the model's proposal stands again.
+
+    Saving what is there already changes nothing, so that a message that arrives twice, or after
+    the confirmation it was part of, does not open a confirmed picture again.
+    """
     if level is not None and level not in dimension.version.levels:
         raise ValueError(f"{level} is not a level of {dimension.version}")
     Artwork.objects.select_for_update().get(pk=artwork.pk)
+    if decided(artwork).levels.get(dimension.pk) == level:
+        return
     draft = _open_draft(artwork, by)
     if level is None:
         draft.levels.filter(dimension=dimension).delete()
@@ -78,10 +141,54 @@ def set_level(artwork: Artwork, dimension: RubricDimension, level: int | None, b
     record(by, AuditEvent.Verb.CHANGED, artwork, school, dimension=dimension.slug, level=level)
 
 
+@dataclass(frozen=True)
+class LevelChange:
+    """What a page showed for a dimension when it was opened, and what it shows now."""
+
+    before: int | None
+    after: int | None
+
+
 @transaction.atomic
-def set_words(artwork: Artwork, strength: str, next_step: str, by: User) -> None:
-    """Save the teacher's words of the draft."""
+def save_levels(
+    artwork: Artwork, changes: dict[RubricDimension, LevelChange], by: User
+) -> list[RubricDimension]:
+    """Save what was changed on a page, and only that.
+
+    Returns the dimensions somebody else has changed since the page was opened, whether they were
+    changed on it or not: theirs stand, and want a look.
+    """
     Artwork.objects.select_for_update().get(pk=artwork.pk)
+    stored = decided(artwork).levels
+    others = []
+    for dimension, change in changes.items():
+        now = stored.get(dimension.pk)
+        if now not in (change.before, change.after):
+            others.append(dimension)
+        elif now == change.before:
+            set_level(artwork, dimension, change.after, by)
+    return others
+
+
+@transaction.atomic
+def set_words(
+    artwork: Artwork, strength: str, next_step: str, by: User, begun_with: str | None = None
+) -> None:
+    """Save the teacher's words of the draft.
+
+    ``begun_with`` is the mark of the words that the writer had before them.
+
+    Raises:
+        WordsChanged: somebody else has saved other words since; nothing was saved.
+    """
+    Artwork.objects.select_for_update().get(pk=artwork.pk)
+    said = decided(artwork)
+    stored = words_in_force(said, newest_proposal(artwork).feedback)
+    words = Words(strength, next_step)
+    if words == stored:
+        return
+    if begun_with is not None and begun_with != stored.mark:
+        raise WordsChanged(stored, said.by)
     draft = _open_draft(artwork, by)
     draft.strength, draft.next_step, draft.updated_by = strength, next_step, by
     draft.save()
@@ -89,18 +196,22 @@ def set_words(artwork: Artwork, strength: str, next_step: str, by: User) -> None
 
 
 @transaction.atomic
-def confirm_review(artwork: Artwork, by: User) -> Review:
+def confirm_review(artwork: Artwork, by: User, scores_seen: str | None = None) -> Review:
     """Freeze what the draft and the proposal say together; one annotation a dimension.
 
     Confirming again without having changed anything returns the review there is.
+    ``scores_seen`` is the mark of the proposal that the person had before them (None: the newest).
 
     Raises:
-        CannotConfirm: the picture is not ready, or a dimension has no level from anybody.
+        CannotConfirm: the picture is not ready, a dimension has no level from anybody, or the
+            model has spoken again since the person looked.
     """
     artwork = Artwork.objects.select_for_update().get(pk=artwork.pk)
     proposal = newest_proposal(artwork)
     if proposal.picture is None:
         raise CannotConfirm(_("This picture is not ready yet."))
+    if scores_seen is not None and scores_seen != proposal_mark(proposal.score_set):
+        raise CannotConfirm(_("The model has scored this picture since. Please look once more."))
     draft = ReviewDraft.objects.filter(artwork=artwork).first()
     last = artwork.reviews.last()
     if last and draft is None:

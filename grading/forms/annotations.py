@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from grading.models import RubricDimension
+from grading.services.annotations import LevelChange
+
+WORDS_AT_MOST = 1200
+
+
+class LevelField(forms.TypedChoiceField):
+    """One level of a scale; empty for none."""
+
+    def __init__(self, levels: Iterable[int], **kwargs: Any) -> None:
+        super().__init__(
+            choices=[(level, level) for level in levels],
+            coerce=int,
+            required=False,
+            empty_value=None,
+            **kwargs,
+        )
+
+
+class LevelForm(forms.Form):
+    def __init__(self, *args: Any, levels: Iterable[int], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["level"] = LevelField(levels)
+
+    def clean(self) -> None:
+        if "level" not in self.data:
+            raise forms.ValidationError(_("Choose a level."))
+
+
+class WordsField(forms.CharField):
+    """Lines end as they are stored, whatever the browser sent."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False, max_length=WORDS_AT_MOST)
+
+    def to_python(self, value: Any) -> str:
+        return str(super().to_python((value or "").replace("\r\n", "\n")))
+
+
+class WordsForm(forms.Form):
+    strength = WordsField()
+    next_step = WordsField()
+    words_before = forms.CharField(required=False)  # mark of the words the page began with
+
+
+class ReviewForm(WordsForm):
+    """The whole picture page at once: every level, as it was and as it is, and the words."""
+
+    scores_seen = forms.CharField(required=False)
+    clear = forms.SlugField(required=False)  # go back to the proposed level of this dimension
+
+    def __init__(self, *args: Any, dimensions: Iterable[RubricDimension], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.dimensions = list(dimensions)
+        for dimension in self.dimensions:
+            for name in ("level", "before"):
+                self.fields[f"{name}-{dimension.slug}"] = LevelField(dimension.version.levels)
+
+    def changes(self) -> dict[RubricDimension, LevelChange]:
+        found = {}
+        for dimension in self.dimensions:
+            after = self.cleaned_data[f"level-{dimension.slug}"]
+            if dimension.slug == self.cleaned_data["clear"]:
+                after = None
+            found[dimension] = LevelChange(self.cleaned_data[f"before-{dimension.slug}"], after)
+        return found
+
+    @property
+    def only_words_are_wrong(self) -> bool:
+        return self.errors.keys() <= {"strength", "next_step"}

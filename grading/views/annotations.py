@@ -1,0 +1,264 @@
+"""The picture page: look, change, confirm, next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from grading.charts import Axis, Layer, RadarContext, radar
+from grading.forms.annotations import WORDS_AT_MOST, LevelForm, ReviewForm, WordsForm
+from grading.models import Artwork, AuditEvent, RubricDimension
+from grading.services.annotations import (
+    CannotConfirm,
+    Words,
+    WordsChanged,
+    confirm_review,
+    save_levels,
+    set_level,
+    set_words,
+)
+from grading.services.audit import record
+from grading.services.review import PicturePage, for_picture_page, picture_page
+from ml.feedback import Finding, lint
+
+# One key selects a row, one sets its level. Left out: the keys the page has another use for.
+ROW_KEYS = "abcdeghilmnopqstuvxy"
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def review(request: HttpRequest, code: UUID) -> HttpResponse:
+    """The page; a POST saves everything on it, for browsers without JavaScript."""
+    artwork = _artwork(request, code)
+    if request.method == "POST":
+        form = _review_form(request, artwork)
+        if refusal := _refusal(request, artwork, form) or _save(request, artwork, form):
+            return refusal
+        messages.success(request, _("Saved."))
+        return redirect("grading:review", artwork.code)
+    if request.htmx:
+        return _still_waiting(request, artwork)
+    record(request.user, AuditEvent.Verb.VIEWED, artwork, artwork.assignment.classroom.school)
+    return _page(request, artwork)
+
+
+@login_required
+@require_POST
+def level(request: HttpRequest, code: UUID, dimension: str) -> HttpResponse:
+    artwork = _artwork(request, code)
+    chosen = _dimension(artwork, dimension)
+    form = LevelForm(request.POST, levels=chosen.version.levels)
+    if not form.is_valid():
+        return HttpResponseBadRequest()
+    set_level(artwork, chosen, form.cleaned_data["level"], request.user)
+    if not request.htmx:
+        return redirect("grading:review", code)
+    page = picture_page(_artwork(request, code))
+    row = next(row for row in page.rows if row.dimension.slug == dimension)
+    return render(request, "grading/_level_saved.html", {**_context(page), "row": row})
+
+
+@login_required
+@require_POST
+def words(request: HttpRequest, code: UUID) -> HttpResponse:
+    artwork = _artwork(request, code)
+    form = WordsForm(request.POST)
+    if not form.is_valid():
+        return _page(request, artwork, [_too_long()], form, status=422)
+    clash = _save_words(request, artwork, form)
+    if not request.htmx:
+        if clash:
+            return _page(request, artwork, [_somebody_wrote(clash)], form, status=409)
+        return redirect("grading:review", code)
+    context = _context(picture_page(_artwork(request, code))) | {"saved": clash is None}
+    if clash:
+        context |= {"clash": clash, "problem": _somebody_wrote(clash)}
+    status = 409 if clash else 200
+    return render(request, "grading/_words_saved.html", context, status=status)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def confirm(request: HttpRequest, code: UUID) -> HttpResponse:
+    """Save what is on the page, confirm it, and open the next picture that waits."""
+    artwork = _artwork(request, code)
+    if request.method == "GET":  # somebody signed in again on the way here
+        return redirect("grading:review", code)
+    form = _review_form(request, artwork)
+    if refusal := _refusal(request, artwork, form) or _save(request, artwork, form):
+        return refusal
+    try:
+        confirm_review(artwork, request.user, form.cleaned_data["scores_seen"] or None)
+    except CannotConfirm as error:
+        return _page(request, artwork, [str(error)], form, status=422)
+    return _open_next(request, picture_page(_artwork(request, code)))
+
+
+def _artwork(request: HttpRequest, code: UUID) -> Artwork:
+    artwork = for_picture_page(Artwork.objects.for_user(request.user)).filter(code=code).first()
+    if artwork is None:
+        raise Http404
+    return artwork
+
+
+def _dimension(artwork: Artwork, slug: str) -> RubricDimension:
+    dimensions = artwork.assignment.rubric_version.dimensions.select_related("version")
+    return get_object_or_404(dimensions, slug=slug)
+
+
+def _review_form(request: HttpRequest, artwork: Artwork) -> ReviewForm:
+    dimensions = artwork.assignment.rubric_version.dimensions.select_related("version")
+    return ReviewForm(request.POST, dimensions=dimensions)
+
+
+# -------------------------------------------------------------------------------- saving a page
+def _refusal(request: HttpRequest, artwork: Artwork, form: ReviewForm) -> HttpResponse | None:
+    if form.is_valid():
+        return None
+    if not form.only_words_are_wrong:
+        return HttpResponseBadRequest()
+    return _page(request, artwork, [_too_long()], form, status=422)
+
+
+def _save(request: HttpRequest, artwork: Artwork, form: ReviewForm) -> HttpResponse | None:
+    """Save what was changed; the page again where a person has to look before going on."""
+    others = save_levels(artwork, form.changes(), request.user)
+    clash = _save_words(request, artwork, form)
+    problems = []
+    if others:
+        names = ", ".join(dimension.name for dimension in others)
+        problems.append(
+            _("Somebody else changed this meanwhile: %(names)s. Please look once more.")
+            % {"names": names}
+        )
+    if clash:
+        problems.append(_somebody_wrote(clash))
+    return _page(request, artwork, problems, form, status=409) if problems else None
+
+
+def _save_words(request: HttpRequest, artwork: Artwork, form: WordsForm) -> WordsChanged | None:
+    data = form.cleaned_data
+    begun_with = data["words_before"] or None
+    try:
+        set_words(artwork, data["strength"], data["next_step"], request.user, begun_with)
+    except WordsChanged as clash:
+        return clash
+    return None
+
+
+def _too_long() -> str:
+    return _("These words are too long; %(count)d characters fit. They are not saved.") % {
+        "count": WORDS_AT_MOST
+    }
+
+
+def _somebody_wrote(clash: WordsChanged) -> str:
+    """Both versions stay: theirs is in this sentence, and the fields hold the person's own."""
+    return _(
+        "%(name)s saved other words while you were writing: “%(words)s” "
+        "Your own are still in the fields; change them or save once more to keep them."
+    ) % {
+        "name": clash.by or _("Somebody"),
+        "words": " ".join(filter(None, (clash.words.strength, clash.words.next_step))),
+    }
+
+
+def _open_next(request: HttpRequest, page: PicturePage) -> HttpResponse:
+    name = page.artwork.student or page.artwork.original_name
+    following = page.next_to_review
+    if following:
+        messages.success(request, _("%(name)s is confirmed.") % {"name": name})
+        url = reverse("grading:review", args=[following.code])
+    else:
+        words = _("%(name)s is confirmed. No other draft waits for you here.")
+        messages.success(request, words % {"name": name})
+        url = reverse("grading:board", args=[page.artwork.assignment.code])
+    if not request.htmx:
+        return redirect(url)
+    return HttpResponse(headers={"HX-Redirect": url})
+
+
+# ------------------------------------------------------------------------------------- the page
+def _page(
+    request: HttpRequest,
+    artwork: Artwork,
+    problems: Sequence[str] = (),
+    form: WordsForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """``form`` keeps the words that were typed and could not be saved."""
+    page = picture_page(_artwork(request, artwork.code) if form else artwork)
+    context = _context(page) | {"problems": problems}
+    if form:
+        typed = Words(form.data.get("strength", ""), form.data.get("next_step", ""))
+        context |= {"words": typed, "findings": _findings(page, typed)}
+    template = "grading/_review.html" if request.htmx else "grading/review.html"
+    return render(request, template, context, status=status)
+
+
+def _still_waiting(request: HttpRequest, artwork: Artwork) -> HttpResponse:
+    """What the page asks for while the model is at work; the whole page again once it is done."""
+    page = picture_page(artwork)
+    if not page.under_way:
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    return render(request, "grading/_review_waiting.html", _context(page))
+
+
+def _context(page: PicturePage) -> dict[str, Any]:
+    wanting = page.to_check + page.missing
+    return {
+        "page": page,
+        "artwork": page.artwork,
+        "assignment": page.artwork.assignment,
+        "rows": list(zip_longest(page.rows, ROW_KEYS[: len(page.rows)], fillvalue="")),
+        "current": (wanting or page.rows)[0].dimension.slug,
+        "radar": _radar(page),
+        "words": page.words,
+        "findings": _findings(page, page.words),
+        "words_at_most": WORDS_AT_MOST,
+        "demo_model": page.demo,
+    }
+
+
+def _findings(page: PicturePage, words: Words) -> list[Finding]:
+    """What a teacher may want to say in another way. Shown, never in the way."""
+    student = page.artwork.student
+    names = [student.display_name, student.display_name.split()[0]] if student else []
+    return lint(f"{words.strength}\n{words.next_step}", names)
+
+
+def _radar(page: PicturePage) -> RadarContext | None:
+    """None for a rubric with too few dimensions to draw one."""
+    if len(page.rows) < 3:
+        return None
+    average = page.class_average
+    layers = []
+    if any(row.mine is not None for row in page.rows):
+        layers.append(Layer("mine", [row.mine for row in page.rows]))
+    if page.score_set:
+        layers.append(
+            Layer(
+                "model",
+                [row.score.expected if row.score else None for row in page.rows],
+                [row.interval for row in page.rows],
+            )
+        )
+    if average:
+        layers.append(Layer("average", [average.get(row.dimension.pk) for row in page.rows]))
+    version = page.artwork.assignment.rubric_version
+    return radar(
+        [Axis(row.dimension.name, row.dimension.slug) for row in page.rows],
+        layers,
+        version.first_level,
+        version.last_level,
+    )
