@@ -171,9 +171,9 @@ def tiff_of_pages(count: int) -> bytes:
 def test_forty_thousand_pages_are_not_counted() -> None:
     assert check(tiff_of_pages(1)).width == 100
     content = tiff_of_pages(40_000)
-    started = time.perf_counter()
+    started = time.process_time()
     assert refusal(content).code == "several_pages"
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 def test_a_thumbnail_beside_the_scan_is_no_second_page() -> None:
