@@ -53,7 +53,6 @@ class StackedLoraLinear(nn.Module):
     def put(self, index: int, a: Tensor, b: Tensor, scale: float) -> None:
         rank = a.shape[0]
         self.grow(rank)
-        self.clear(index)
         # Scaled in fp32, then cast: the adapter takes the base's dtype once, not twice.
         self.down[index, :, :rank] = a.float().t().to(self.down)
         self.up[index, :rank] = (b.float().t() * scale).to(self.up)
