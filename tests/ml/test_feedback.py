@@ -251,3 +251,7 @@ def test_one_phrase_is_reported_once_for_each_reason_in_reading_order() -> None:
         Subject.PERSON,
         Subject.ABILITY,
     ]
+
+
+def test_what_two_rules_find_in_the_same_words_is_reported_once() -> None:
+    assert len(lint("You are a smart student.")) == 1
