@@ -174,9 +174,7 @@ def read_levels(reader: LevelReader, row: int, features: Tensor, size: int = 100
     return torch.cat(parts).clone()  # a clone can be used outside inference mode
 
 
-def _shuffled(
-    count: int, size: int, epochs: int, chance: torch.Generator
-) -> Iterator[Tensor]:
+def _shuffled(count: int, size: int, epochs: int, chance: torch.Generator) -> Iterator[Tensor]:
     for _ in range(epochs):
         order = torch.randperm(count, generator=chance)
         yield from order[: count // size * size].view(-1, size)

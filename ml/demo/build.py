@@ -58,7 +58,7 @@ class Plan:
     calibration_pictures: int = 500
     check_pictures: int = 400
     display_px: int = 1024
-    tower_steps: int = 1200
+    tower_steps: int = 1000
     language_steps: int = 220
     adapter_epochs: int = 1
 
@@ -158,9 +158,7 @@ class Build:
     ) -> dict[str, Any]:
         plan = self.plan
         with self._stage("check"), tempfile.TemporaryDirectory() as shown:
-            levels = draw_files(
-                plan.check_pictures, self.check_seed, Path(shown), plan.display_px
-            )
+            levels = draw_files(plan.check_pictures, self.check_seed, Path(shown), plan.display_px)
             figures = check(folder, sorted(Path(shown).glob("*.png")), levels)
         metrics = {
             "synthetic_demo": True,

@@ -22,9 +22,10 @@ adapters below is a property of this construction.
 {pictures} fresh drawings (seed {check_seed}, never used for training or calibration), drawn at
 {display_px} px as the demo school shows them, read from PNG files and scored by the saved bundle
 with the serving scorer. Spearman correlation with the made-up levels; "before" is the same base
-model asked without its adapters.
+model asked without its adapters. "Range" is the calibrated range meant to hold 90 % of the
+levels, "width" its mean width in levels.
 
-| dimension | before | after | 95 % interval | MSE | MSE of the mean | 90 % range holds | its width |
+| dimension | before | after | 95 % interval | MSE | MSE of the mean | range holds | width |
 |---|---|---|---|---|---|---|---|
 {rows}
 | **mean** | **{mean_before:.3f}** | **{mean_after:.3f}** | | | | | |
@@ -39,9 +40,9 @@ busily a page is drawn on), which goes with several dimensions by construction.
 `python -m ml demo build --seed {seed}`: {train_pictures} drawings for training and
 {calibration_pictures} more for calibration; {tower_steps} steps for the vision tower,
 {language_steps} for the language part, {adapter_steps} for each adapter (RAFT with
-{spread_weight} soft cross-entropy). Steps are counted, not seconds, so the same versions on the same
-kind of processor repeat it to the same figures. It took {minutes:.1f} minutes on {cores} processor
-cores: {stages}.
+{spread_weight} soft cross-entropy). Steps are counted, not seconds, so the same
+versions on the same kind of processor repeat it to the same figures. It took {minutes:.1f}
+minutes on {cores} processor cores shared with other work: {stages}.
 
 {versions}
 

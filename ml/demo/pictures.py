@@ -59,14 +59,14 @@ def draw_files(n: int, seed: int, folder: Path, size_px: int, processes: int = 2
 
 def _draw_one(job: tuple[np.ndarray, int]) -> tuple[np.ndarray, np.ndarray]:
     causes, seed = job
-    page = compose(causes, seed, TRAINING_PX)
+    page = compose(causes.tolist(), seed, TRAINING_PX)
     return np.asarray(fit_picture(page.finished(), IMAGE)), page.marks.shares(2 * CELLS)
 
 
 def _draw_file(job: tuple[np.ndarray, int, Path], size_px: int) -> None:
     causes, seed, path = job
     subject = sorted(THEMES)[seed % len(THEMES)]
-    draw(seed, subject, causes, size_px).save(path, compress_level=1)
+    draw(seed, subject, causes.tolist(), size_px).save(path, compress_level=1)
 
 
 def batches(n: int, size: int) -> Iterator[slice]:

@@ -182,7 +182,7 @@ def teach_language(
     learning_rate: float = 2e-3,
     knowledge_weight: float = 1.5,
 ) -> None:
-    """Every rubric prompt is answered by a level, the generic impression, over the whole vocabulary.
+    """Every rubric prompt is answered by a level: one generic impression, full vocabulary.
 
     A linear head on the last hidden state must also tell the causes: without it the language part
     was seen to ignore the picture, and adapters of rank 8 had nothing to bring out.

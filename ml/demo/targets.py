@@ -55,9 +55,11 @@ def measure(pictures: PictureSet, standard: Standard | None = None) -> tuple[Tar
             impression.std(0),
             np.quantile(level, [0.2, 0.4, 0.6, 0.8]),
         )
-    level = _standardized(
-        impression, standard.impression_mean, standard.impression_spread
-    ) @ (1, 1, 0.5)
+    level = _standardized(impression, standard.impression_mean, standard.impression_spread) @ (
+        1,
+        1,
+        0.5,
+    )
     targets = Targets(
         torch.tensor((patches - standard.patch_mean) / standard.patch_spread).float(),
         torch.tensor(
@@ -110,7 +112,8 @@ def _statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     of_hue = [colored & ((hue * HUES).astype(int) % HUES == k) for k in range(HUES)]
     cells = [np.sqrt(per_cell(mask.astype(np.float32))) for mask in of_hue]
     cells += [per_cell(x[..., k]) for k in range(3)]
-    cells += [per_cell(v.astype(np.float32)) for v in (across, down, ink > 0.7, ink > 0.15, colored)]
+    strokes = (across, down, ink > 0.7, ink > 0.15, colored)
+    cells += [per_cell(values.astype(np.float32)) for values in strokes]
     page = [grey.std((1, 2)), (across + down).mean((1, 2)), (ink > 0.15).mean((1, 2))]
     return np.stack(cells, -1), np.stack(page, 1)
 

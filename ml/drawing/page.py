@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from ml.drawing.causes import Look
-from ml.drawing.marks import TEXTURES, MarksMap
+from ml.drawing.marks import MarksMap
 from ml.drawing.shapes import Outline, ellipse
 
 Color = tuple[int, int, int]

@@ -81,7 +81,10 @@ def test_a_quick_build_writes_a_bundle_that_loads_and_scores(tmp_path: Path) -> 
     bundle = tmp_path / "model"
     assert main(["--quick", "--out", str(bundle), "--seed", "3"]) == 0
     assert {p.name for p in bundle.iterdir()} == {
-        "base", "adapters", "metrics.json", "MODEL_CARD.md",
+        "base",
+        "adapters",
+        "metrics.json",
+        "MODEL_CARD.md",
     }
     draw_files(2, 5, tmp_path / "pictures", 200)
     scorer = load_scorer(bundle / "base", adapters_of(bundle), KIDSART, "cpu")

@@ -61,9 +61,7 @@ def test_no_two_pictures_are_alike() -> None:
     small = [
         np.asarray(render(causes[i], i, 160).resize((40, 40)), float).ravel() for i in range(40)
     ]
-    nearest = min(
-        np.abs(a - b).mean() for i, a in enumerate(small) for b in small[i + 1 :]
-    )
+    nearest = min(np.abs(a - b).mean() for i, a in enumerate(small) for b in small[i + 1 :])
     assert nearest > 8  # of 255
 
 

@@ -27,7 +27,9 @@ def pixels() -> np.ndarray:
 
 
 def tiny_reader(processor: ImageOnlyProcessor) -> LevelReader:
-    config = demo_config(processor.tokenizer, hidden=32, layers=1, vision_hidden=32, vision_layers=1)
+    config = demo_config(
+        processor.tokenizer, hidden=32, layers=1, vision_hidden=32, vision_layers=1
+    )
     return LevelReader(
         new_model(processor.tokenizer, 0, config).eval(),
         prompt_tensors(processor, demo_prompts(), IMAGE.size_px),
