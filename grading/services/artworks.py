@@ -140,11 +140,11 @@ def _outcome_of(
         sentence = _("This picture could not be stored just now. Try it again in a minute.")
         return FileOutcome(name, Outcome.REFUSED, sentence)
     if artwork.student:
-        message = _("Added for %(student)s.") % {"student": artwork.student}
+        message = _("Matched to %(student)s") % {"student": artwork.student}
     else:
-        message = _("Added. It still needs a student.")
+        message = _("It still needs a student.")
     if facts.notice:
-        message = f"{message} {facts.notice}"
+        message = f"{message} · {facts.notice}"
     return FileOutcome(name, Outcome.ACCEPTED, message, artwork)
 
 

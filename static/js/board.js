@@ -98,7 +98,8 @@
     item.xhr = null;
     if (xhr.status === 200) return finish(item, xhr.responseText);
     if (TRY_LATER.includes(xhr.status)) return retry(item);
-    if (xhr.status === 401) {
+    // 403: the token is gone with the cookies. Signing in brings both back.
+    if (xhr.status === 401 || xhr.status === 403) {
       signedOut.hidden = false;
       stop(item, words.held);
     } else if (xhr.status === 404) {
@@ -112,8 +113,11 @@
   function finish(item, html) {
     const answer = document.createElement("template");
     answer.innerHTML = html;
-    for (const line of answer.content.children) counts[line.dataset.outcome] += 1;
-    item.row.replaceWith(answer.content);
+    const lines = [...answer.content.children];
+    for (const line of lines) counts[line.dataset.outcome] += 1;
+    item.row.replaceWith(...lines);
+    // What asks for a person must not scroll out of sight among a hundred others.
+    list.prepend(...lines.filter((line) => line.dataset.outcome === "refused"));
     items.delete(item);
     counts.done += 1;
     showNewPictures();
@@ -140,6 +144,7 @@
     item.row.querySelector("[data-again]").hidden = !canTryAgain;
     item.row.querySelector("progress").value = 0;
     say(item, message);
+    list.prepend(item.row);
     if (!canTryAgain) {
       item.row.querySelector("[data-cancel]").remove();
       items.delete(item);

@@ -30,7 +30,7 @@ def test_a_picture_is_matched_and_the_next_one_is_chosen(
     choice = {"artwork": first.code, "student": student.code}
     page = text(client.post(match_url, choice, headers=HTMX))
     assert owner(first) == "Amara B."
-    assert "“red.jpg” is matched to Amara B." in page
+    assert "Matched to Amara B.: “red.jpg”" in page
     assert f'value="{second.code}" checked' in page
     assert AuditEvent.objects.get(verb="matched").object_code == first.code
 
@@ -42,7 +42,7 @@ def test_without_a_script_the_answer_and_its_undo_are_on_the_page(
     client.force_login(alice)
     choice = {"artwork": artwork.code, "student": student.code}
     page = text(client.post(match_url, choice, follow=True))
-    assert "is matched to Amara B." in page
+    assert "Matched to Amara B." in page
     assert reverse("grading:match-student", args=[artwork.code]) in page
 
 

@@ -50,7 +50,7 @@ def test_a_picture_is_stored_and_queued(send, alice, rung, django_capture_on_com
 
 
 def test_the_file_name_finds_the_student(send):
-    assert "Added for Ben T." in send(picture("Ben T. street.jpg"))
+    assert "Matched to Ben T." in send(picture("Ben T. street.jpg"))
     assert Artwork.objects.get().student.display_name == "Ben T."
 
 
@@ -88,8 +88,8 @@ def test_odd_names_are_no_obstacle(send, name):
 
 def test_a_zip_answers_for_every_file_in_it(send):
     answer = send(archive(Amara_B__jpg=jpeg("red"), Ben_T__jpg=jpeg("blue"), notes__txt=b"hello"))
-    assert "Added for Amara B." in answer
-    assert "Added for Ben T." in answer
+    assert "Matched to Amara B." in answer
+    assert "Matched to Ben T." in answer
     assert "This is a text file" in answer
     assert Artwork.objects.count() == 2
 
