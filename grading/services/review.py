@@ -212,6 +212,7 @@ class PicturePage:
 
 def picture_page(artwork: Artwork) -> PicturePage:
     """``artwork`` comes from ``for_picture_page``."""
+    # A relation that found no row leaves no attribute behind.
     draft: ReviewDraft | None = getattr(artwork, "review_draft", None)
     siblings = list(
         with_state(in_board_order(artwork.assignment.artworks.kept())).values_list(
@@ -219,16 +220,16 @@ def picture_page(artwork: Artwork) -> PicturePage:
         )
     )
     levels = _levels_of([review for _code, _state, review in siblings if review], draft)
-    said = _decided(artwork, draft, levels)
+    review: Review | None = getattr(artwork, "newest_review", None)
+    said = _decided(draft, review, levels)
     scores = {score.dimension_id: score for score in _scores(artwork)}
     score_set = next(iter(scores.values())).score_set if scores else None
-    review = artwork.newest_review
     rows = [
         Row(dimension, words, scores.get(dimension.pk), said.levels.get(dimension.pk),
             settled=review is not None and draft is None)
         for dimension, words in _dimensions(artwork)
     ]  # fmt: skip
-    picture = artwork.newest_picture
+    picture: Picture | None = getattr(artwork, "newest_picture", None)
     return PicturePage(
         artwork=artwork,
         state=State(artwork.state),
@@ -292,13 +293,13 @@ def _levels_of(reviews: Iterable[int], draft: ReviewDraft | None) -> dict[int, d
 
 
 def _decided(
-    artwork: Artwork, draft: ReviewDraft | None, levels: dict[int, dict[int, int]]
+    draft: ReviewDraft | None, review: Review | None, levels: dict[int, dict[int, int]]
 ) -> Decided:
     by: User
     if draft:
         by = draft.updated_by
         return Decided(levels.get(_DRAFT, {}), draft.strength, draft.next_step, by)
-    if review := artwork.newest_review:
+    if review:
         by = review.reviewer
         return Decided(levels.get(review.pk, {}), review.strength, review.next_step, by)
     return Decided({}, None, None, None)

@@ -64,18 +64,27 @@ function nudge(by) {
   input.focus();
 }
 
-function clearLevel() {
-  currentRow()?.querySelector(".clear-level")?.click();
+function clearLevel(row = currentRow()) {
+  const button = row?.querySelector(".clear-level");
+  if (!button) return;
+  for (const input of inputs(row)) input.checked = false;
+  goTo(row); // the button goes with its level; the row keeps the focus
+  const target = button.closest(".level-row__note");
+  htmx.ajax("POST", button.dataset.url, { source: row, target, swap: "outerHTML", values: { level: "" } });
 }
 
-// The button goes with its level; the row keeps the focus.
-document.addEventListener("click", (event) => {
-  const button = event.target.closest(".clear-level");
-  if (!button) return;
-  const row = button.closest(".level-row");
-  for (const input of inputs(row)) input.checked = false;
-  goTo(row);
-});
+// Before htmx sees the click: it would remember the button as the one the form is sent with.
+document.addEventListener(
+  "click",
+  (event) => {
+    const button = event.target.closest(".clear-level");
+    if (!button) return;
+    event.preventDefault();
+    event.stopPropagation();
+    clearLevel(button.closest(".level-row"));
+  },
+  true,
+);
 
 document.addEventListener("focusin", (event) => {
   const row = event.target.closest?.(".level-row");
@@ -108,7 +117,7 @@ const KEYS = {
   ArrowUp: () => step(-1),
   ArrowLeft: () => nudge(-1),
   ArrowRight: () => nudge(1),
-  Backspace: clearLevel,
+  Backspace: () => clearLevel(),
   w: () => {
     const words = currentRow()?.querySelector("details");
     if (words) words.open = !words.open;
@@ -124,7 +133,7 @@ function actionOf(event) {
   const { key, target } = event;
   if (key === "Enter") {
     if (event.repeat) return () => {}; // held down: never one picture after the other
-    return target.closest("a, button, summary, label") ? null : confirmPicture;
+    return target.closest("a, button, summary") ? null : confirmPicture;
   }
   if (key.startsWith("Arrow") && target.closest(".is-zoomed")) return null; // moves the picture
   if (key === "ArrowLeft" || key === "ArrowRight") {
@@ -153,6 +162,10 @@ document.addEventListener("keydown", (event) => {
   action();
 });
 
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-show-keys]")) byId("keys").showModal();
+});
+
 document.addEventListener("change", (event) => {
   if (event.target.id !== "keys-on") return;
   try {
@@ -168,7 +181,9 @@ document.addEventListener("change", (event) => {
 function zoom(at = { x: 0.5, y: 0.5 }) {
   const frame = byId("frame");
   if (!frame) return;
+  const height = frame.offsetHeight;
   const zoomed = frame.classList.toggle("is-zoomed");
+  frame.style.blockSize = zoomed ? `${height}px` : ""; // the page around it stays where it is
   if (!zoomed) return;
   frame.scrollLeft = at.x * frame.scrollWidth - frame.clientWidth / 2;
   frame.scrollTop = at.y * frame.scrollHeight - frame.clientHeight / 2;
@@ -241,7 +256,10 @@ function reasonOf(xhr) {
 document.addEventListener("htmx:configRequest", (event) => {
   // Signing in again in another tab makes a new token; the one on this page is then too old.
   const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/);
-  if (token) event.detail.headers["X-CSRFToken"] = token[1];
+  if (!token) return;
+  const { headers, formData } = event.detail;
+  headers["X-CSRFToken"] = token[1];
+  if (formData.has("csrfmiddlewaretoken")) formData.set("csrfmiddlewaretoken", token[1]);
 });
 
 document.addEventListener("htmx:beforeRequest", (event) => {
@@ -280,7 +298,7 @@ document.addEventListener("click", (event) => {
 function saveRowAgain(row) {
   const chosen = inputs(row).find((input) => input.checked);
   if (chosen) htmx.trigger(chosen, "change");
-  else row.querySelector(".clear-level")?.click();
+  else clearLevel(row);
 }
 
 // ---------------------------------------------------------------------------- going to another page
@@ -329,5 +347,6 @@ document.addEventListener("htmx:oobBeforeSwap", (event) => {
   if (target.id === "review-radar" && next) next.open = target.querySelector("details")?.open;
 });
 
+document.body.toggleAttribute("data-script", true);
 byId("keys-on").checked = keysAreOn();
 showKeys();
