@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from grading.views import artworks, board, people
+from grading.views import annotations, artworks, board, people
 
 app_name = "grading"
 urlpatterns: list[URLPattern] = [
@@ -16,5 +16,9 @@ urlpatterns: list[URLPattern] = [
     path("artworks/<uuid:code>/replace/", board.replace, name="replace"),
     path("artworks/<uuid:code>/remove/", board.remove, name="remove"),
     path("artworks/<uuid:code>/restore/", board.restore, name="restore"),
+    path("artworks/<uuid:code>/review/", annotations.review, name="review"),
+    path("artworks/<uuid:code>/levels/<slug:dimension>/", annotations.level, name="level"),
+    path("artworks/<uuid:code>/words/", annotations.words, name="words"),
+    path("artworks/<uuid:code>/confirm/", annotations.confirm, name="confirm"),
     path("pictures/<uuid:code>/<slug:version>/", artworks.picture_file, name="picture"),
 ]
