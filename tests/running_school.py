@@ -123,9 +123,7 @@ class Visitor:
     def __init__(self, school: RunningSchool, role: str = "teacher") -> None:
         self.school = school
         self.cookies = http.cookiejar.CookieJar()
-        self.opener = urllib.request.build_opener(
-            urllib.request.HTTPCookieProcessor(self.cookies)
-        )
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
         account = school.account(role)
         self.get("/sign-in/")
         page = self.post(
@@ -150,9 +148,7 @@ class Visitor:
             return answer.read().decode()
 
 
-def _multipart(
-    fields: dict[str, str], files: list[tuple[str, str, bytes]]
-) -> tuple[bytes, str]:
+def _multipart(fields: dict[str, str], files: list[tuple[str, str, bytes]]) -> tuple[bytes, str]:
     mark = uuid.uuid4().hex
     parts = [
         f'--{mark}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()

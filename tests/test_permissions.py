@@ -82,8 +82,9 @@ def test_without_signing_in_one_is_sent_to_the_sign_in_page(client: Client, url_
 
 @pytest.mark.parametrize("name", SCOPED + sorted(EVERYBODY_SIGNED_IN))
 @pytest.mark.parametrize("role", INSIDERS)
-def test_the_class_teacher_and_the_administrator_get_in(client: Client, request, url_of, role,
-                                                        name):
+def test_the_class_teacher_and_the_administrator_get_in(
+    client: Client, request, url_of, role, name
+):
     client.force_login(request.getfixturevalue(role))
     response = client.get(url_of(name))
     assert response.status_code in (200, 302, 405), name

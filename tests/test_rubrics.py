@@ -35,9 +35,7 @@ def test_a_scale_has_three_to_seven_levels(db, first, last):
 
 
 def test_levels_may_start_at_zero():
-    own = MlRubric(
-        "own", "Own", (Dimension("a", "A", "", "", tuple("vwxyz")),), first_level=0
-    )
+    own = MlRubric("own", "Own", (Dimension("a", "A", "", "", tuple("vwxyz")),), first_level=0)
     assert own.level_numbers == (0, 1, 2, 3, 4)
 
 

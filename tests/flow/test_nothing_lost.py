@@ -57,9 +57,7 @@ def test_a_worker_that_prepares_pictures_is_killed(school, teacher, board_path):
     every_picture_once(school, PICTURES)
 
 
-def test_a_worker_that_froze_wakes_after_its_work_was_done_by_another(
-    school, teacher, board_path
-):
+def test_a_worker_that_froze_wakes_after_its_work_was_done_by_another(school, teacher, board_path):
     teacher.post(f"{board_path}upload/", {}, drawings(PICTURES))
     wait_for(lambda: school.number(RUNNING) > 0, "a batch under way")
     frozen = school.kill("gpu-worker", signal.SIGSTOP)

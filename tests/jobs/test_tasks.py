@@ -31,8 +31,9 @@ def say(monkeypatch):
     return use
 
 
-def test_an_upload_becomes_a_picture_and_asks_for_scores(make_artwork, installed, rung, media,
-                                                         django_capture_on_commit_callbacks):
+def test_an_upload_becomes_a_picture_and_asks_for_scores(
+    make_artwork, installed, rung, media, django_capture_on_commit_callbacks
+):
     artwork = make_artwork()
     with django_capture_on_commit_callbacks(execute=True):
         tasks.prepare_picture(artwork.intake_jobs.get().pk)
@@ -46,7 +47,7 @@ def test_the_original_is_gone_once_the_picture_is_made(make_artwork, installed, 
     tasks.prepare_picture(artwork.intake_jobs.get().pk)
     artwork.refresh_from_db()
     assert not artwork.original
-    assert [p for p in (media / "originals").iterdir()] == []
+    assert not list((media / "originals").iterdir())
 
 
 def test_a_picture_prepared_twice_is_one_picture(make_artwork, installed):
@@ -132,9 +133,7 @@ def test_a_model_that_cannot_be_loaded_is_said_in_a_teachers_words(make_picture,
     assert "model could not be loaded" in job.error
 
 
-def test_an_abstention_is_kept_as_a_reason_and_never_as_a_level(
-    make_picture, rubric_version, say
-):
+def test_an_abstention_is_kept_as_a_reason_and_never_as_a_level(make_picture, rubric_version, say):
     job = make_picture().scoring_jobs.get()
     blank = Said(None, None, None, (), None, "realism 1", abstained="The page is blank.")
     say(PictureScores({d.slug: blank for d in rubric_version.dimensions.all()}))

@@ -42,9 +42,7 @@ def realism(rubric_version):
 
 
 def changes_of(artwork) -> int:
-    return AuditEvent.objects.filter(
-        verb=AuditEvent.Verb.CHANGED, object_code=artwork.code
-    ).count()
+    return AuditEvent.objects.filter(verb=AuditEvent.Verb.CHANGED, object_code=artwork.code).count()
 
 
 def mark_of(artwork) -> str:
@@ -119,9 +117,7 @@ def test_a_confirmed_picture_is_changed_by_another_review(artwork, alice, realis
     assert second.annotations.count() == 9
 
 
-def test_without_a_level_from_anybody_the_missing_dimensions_are_named(
-    make_scored, student, alice
-):
+def test_without_a_level_from_anybody_the_missing_dimensions_are_named(make_scored, student, alice):
     artwork = make_scored(student, "red", realism=SILENT, deformation=SILENT).picture.artwork
     with pytest.raises(CannotConfirm, match="Realism, Deformation"):
         confirm_review(artwork, alice)
