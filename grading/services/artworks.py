@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from django.conf import settings
 from django.core.files import File
@@ -111,13 +111,13 @@ def accept_files(
 
 
 def _outcomes_of(assignment: Assignment, file: UploadedFile, by: User) -> Iterator[FileOutcome]:
-    name = safe_name(file.name or "")
+    name, content = safe_name(file.name or ""), cast(BinaryIO, file)
     try:
-        if not is_archive(file):
-            facts = check_upload(file, name, file.size or 0, upload_limits())
-            yield _outcome_of(assignment, file, name, facts, by)
+        if not is_archive(content):
+            facts = check_upload(content, name, file.size or 0, upload_limits())
+            yield _outcome_of(assignment, content, name, facts, by)
             return
-        for member in open_archive(file, upload_limits()):
+        for member in open_archive(content, upload_limits()):
             if isinstance(member, RefusedMember):
                 yield FileOutcome(member.name, Outcome.REFUSED, str(member.reason))
             else:

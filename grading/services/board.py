@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from django.db.models import (
     Case,
@@ -56,7 +57,7 @@ class State(StrEnum):
 
     @property
     def label(self) -> str:
-        return _LABELS[self]
+        return str(_LABELS[self])
 
 
 _LABELS = {
@@ -81,6 +82,7 @@ class Tile:
     levels: dict[str, float | None] = field(default_factory=dict)  # in the rubric's order
     to_check: int = 0  # dimensions the model was unsure of or silent on, nobody decided yet
     demo: bool = False
+    asked: bool = False  # there is, or was, a job to score it
 
     @property
     def under_way(self) -> bool:
@@ -160,7 +162,7 @@ class Board:
     @property
     def without_model(self) -> bool:
         """A picture is ready, and nobody was asked to score it: no model is installed."""
-        return any(t.state == State.WAITING and t.artwork.job_status is None for t in self.tiles)
+        return any(tile.state == State.WAITING and not tile.asked for tile in self.tiles)
 
     @property
     def time_left(self) -> str:
@@ -185,7 +187,7 @@ def in_board_order(artworks: QuerySet[Artwork]) -> QuerySet[Artwork]:
     return artworks.order_by(F("student__display_name").asc(nulls_first=True), "pk")
 
 
-def with_state(artworks: QuerySet[Artwork]) -> QuerySet[Artwork]:
+def with_state(artworks: QuerySet[Artwork]) -> QuerySet[Any]:
     """Every artwork with its ``state``, and the keys of the newest rows that the state follows."""
     return artworks.annotate(
         intake_status=newest(IntakeJob, "artwork", "pk", "status"),
@@ -222,7 +224,7 @@ def newest(
 
 def tiles_of(artworks: QuerySet[Artwork]) -> list[Tile]:
     """One tile an artwork, in the order of ``artworks``. Three queries, however many there are."""
-    rows = list(
+    rows: list[Any] = list(
         with_state(artworks)
         .select_related("student")
         .annotate(
@@ -247,9 +249,8 @@ _Levels = dict[tuple[str, int], list[_Level]]
 _SAID, _DECIDED, _DRAFTED = "said", "decided", "drafted"
 
 
-def _levels_of(rows: Iterable) -> _Levels:
+def _levels_of(rows: Sequence[Any]) -> _Levels:
     """What the model said, what was decided, and what is being decided, in one query."""
-    rows = list(rows)
     said = _as_levels(
         DimensionScore.objects.filter(score_set__in=[r.score_set_id for r in rows]),
         _SAID, "score_set_id", "expected", F("unsure"),
@@ -270,17 +271,21 @@ def _levels_of(rows: Iterable) -> _Levels:
 
 
 def _as_levels(rows: QuerySet, kind: str, key: str, value: str, unsure: F | Value) -> QuerySet:
-    return rows.order_by().annotate(
-        kind=Value(kind, CharField()),
-        key=F(key),
-        slug=F("dimension__slug"),
-        place=F("dimension__position"),
-        value=Cast(value, FloatField()),
-        is_unsure=unsure,
-    ).values_list("kind", "key", "slug", "place", "value", "is_unsure")
+    return (
+        rows.order_by()
+        .annotate(
+            kind=Value(kind, CharField()),
+            key=F(key),
+            slug=F("dimension__slug"),
+            place=F("dimension__position"),
+            value=Cast(value, FloatField()),
+            is_unsure=unsure,
+        )
+        .values_list("kind", "key", "slug", "place", "value", "is_unsure")
+    )
 
 
-def _tile(row, picture: Picture | None, levels: _Levels) -> Tile:
+def _tile(row: Any, picture: Picture | None, levels: _Levels) -> Tile:
     said = levels.get((_SAID, row.score_set_id), [])
     mine = levels.get((_DECIDED, row.review_id), []) + levels.get((_DRAFTED, row.pk), [])
     decided = {level.slug: level.value for level in mine}
@@ -293,6 +298,7 @@ def _tile(row, picture: Picture | None, levels: _Levels) -> Tile:
             level.slug not in decided and (level.unsure or level.value is None) for level in said
         ),
         demo=bool(row.job_demo),
+        asked=row.job_status is not None,
     )
     if tile.state == State.FAILED:
         tile.error = (row.job_error if picture else row.intake_error) or ""

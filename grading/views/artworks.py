@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
+from django.db.models.fields.files import FieldFile
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -20,13 +21,14 @@ from grading.models import Artwork, Assignment, AuditEvent, Classroom, Picture, 
 from grading.services.artworks import accept_files, match_artwork
 from grading.services.audit import record
 from grading.services.board import in_board_order, tiles_of
+from grading.views.requests import SignedInRequest
 
 PICTURE_VERSIONS = ("full", "display", "thumbnail")
 
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def new_assignment(request: HttpRequest, code: UUID) -> HttpResponse:
+def new_assignment(request: SignedInRequest, code: UUID) -> HttpResponse:
     classroom = get_object_or_404(Classroom.objects.for_user(request.user), code=code)
     form = AssignmentForm(request.POST or None, classroom=classroom)
     if request.method == "POST" and form.is_valid():
@@ -57,7 +59,7 @@ def _sign_in_or_401(view: Callable[..., HttpResponse]) -> Callable[..., HttpResp
 
 @_sign_in_or_401
 @require_POST
-def upload(request: HttpRequest, code: UUID) -> HttpResponse:
+def upload(request: SignedInRequest, code: UUID) -> HttpResponse:
     assignment = get_object_or_404(
         Assignment.objects.for_user(request.user).select_related("classroom__school"), code=code
     )
@@ -69,7 +71,7 @@ def upload(request: HttpRequest, code: UUID) -> HttpResponse:
 # -------------------------------------------------------------------------------------- matching
 @login_required
 @require_http_methods(["GET", "POST"])
-def match(request: HttpRequest, code: UUID) -> HttpResponse:
+def match(request: SignedInRequest, code: UUID) -> HttpResponse:
     assignment = get_object_or_404(
         Assignment.objects.for_user(request.user).select_related("classroom__school"), code=code
     )
@@ -77,7 +79,7 @@ def match(request: HttpRequest, code: UUID) -> HttpResponse:
         form = MatchForm(request.POST, assignment=assignment)
         if form.is_valid():
             return _match(request, form.cleaned_data["artwork"], form.cleaned_data["student"])
-        errors = [error for errors in form.errors.values() for error in errors]
+        errors = [str(error) for errors in form.errors.values() for error in errors]
         return _match_page(request, assignment, errors=errors)
     record(request.user, AuditEvent.Verb.VIEWED, assignment, assignment.classroom.school)
     return _match_page(
@@ -91,7 +93,7 @@ def match(request: HttpRequest, code: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-def match_student(request: HttpRequest, code: UUID) -> HttpResponse:
+def match_student(request: SignedInRequest, code: UUID) -> HttpResponse:
     """Say whose one picture is, or take that back."""
     artwork = get_object_or_404(
         Artwork.objects.for_user(request.user).select_related("assignment__classroom__school"),
@@ -103,20 +105,21 @@ def match_student(request: HttpRequest, code: UUID) -> HttpResponse:
     return _match(request, artwork, form.cleaned_data["student"])
 
 
-def _match(request: HttpRequest, artwork: Artwork, student: Student | None) -> HttpResponse:
+def _match(request: SignedInRequest, artwork: Artwork, student: Student | None) -> HttpResponse:
     before = match_artwork(artwork, student, request.user)
-    said = {"matched": str(artwork.code), "before": str(before.code) if before else ""}
-    if student is None:
-        said["artwork"] = str(artwork.code)  # taken back: it is the one to match anew
+    matched, before_code = str(artwork.code), str(before.code) if before else ""
+    chosen = matched if student is None else ""  # taken back: it is the one to match anew
     if request.htmx:
-        chosen = said.pop("artwork", "")
-        return _match_page(request, artwork.assignment, chosen=chosen, **said)
+        return _match_page(
+            request, artwork.assignment, chosen=chosen, matched=matched, before=before_code
+        )
     page = reverse("grading:match", args=[artwork.assignment.code])
+    said = {"matched": matched, "before": before_code, "artwork": chosen}
     return redirect(f"{page}?{urlencode(said)}")
 
 
 def _match_page(
-    request: HttpRequest,
+    request: SignedInRequest,
     assignment: Assignment,
     *,
     chosen: str = "",
@@ -153,23 +156,26 @@ def _match_page(
 # ------------------------------------------------------------------------------------ the pictures
 @login_required
 @require_GET
-def picture_file(request: HttpRequest, code: UUID, version: str) -> HttpResponseBase:
+def picture_file(request: SignedInRequest, code: UUID, version: str) -> HttpResponseBase:
     picture = get_object_or_404(Picture.objects.for_user(request.user), code=code)
     if version not in PICTURE_VERSIONS:
         raise Http404
-    file = getattr(picture, version)
-    response: HttpResponseBase
-    if settings.ACCEL_REDIRECT_PREFIX:
-        response = HttpResponse(content_type="image/jpeg")
-        response["X-Accel-Redirect"] = settings.ACCEL_REDIRECT_PREFIX + quote(file.name)
-    else:
-        try:
-            response = FileResponse(file.open("rb"), content_type="image/jpeg")
-        except FileNotFoundError:
-            raise Http404 from None
+    etag = f'"{picture.sha256}-{version}"'
+    response = get_conditional_response(request, etag=etag) or _sent(getattr(picture, version))
     response["Content-Disposition"] = "inline"
     response["X-Content-Type-Options"] = "nosniff"
     # A picture never changes: a turned one is another row with another address.
     response["Cache-Control"] = "private, max-age=31536000, immutable"
-    response["ETag"] = etag = f'"{picture.sha256}-{version}"'
-    return get_conditional_response(request, etag=etag, response=response) or response
+    response["ETag"] = etag
+    return response
+
+
+def _sent(file: FieldFile) -> HttpResponseBase:
+    if settings.ACCEL_REDIRECT_PREFIX:  # the web server in front of us sends the file
+        response = HttpResponse(content_type="image/jpeg")
+        response["X-Accel-Redirect"] = settings.ACCEL_REDIRECT_PREFIX + quote(file.name or "")
+        return response
+    try:
+        return FileResponse(file.open("rb"), content_type="image/jpeg")
+    except FileNotFoundError:
+        raise Http404 from None

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO, cast
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -24,6 +24,7 @@ from grading.services.audit import record
 from grading.services.board import Board, Tile, board_of
 from grading.services.health import machinery_health
 from grading.services.scoring import try_again as do_again
+from grading.views.requests import SignedInRequest
 
 KEY, MARK = 8, 4  # characters of Tile.key and Tile.mark
 LAST_REMOVED = 20
@@ -31,7 +32,7 @@ LAST_REMOVED = 20
 
 @login_required
 @require_GET
-def board(request: HttpRequest, code: UUID) -> HttpResponse:
+def board(request: SignedInRequest, code: UUID) -> HttpResponse:
     assignment = _assignment(request, code)
     record(request.user, AuditEvent.Verb.VIEWED, assignment, assignment.classroom.school)
     removed = assignment.artworks.exclude(removed_at=None).select_related("student")
@@ -44,14 +45,14 @@ def board(request: HttpRequest, code: UUID) -> HttpResponse:
 
 @login_required
 @require_GET
-def progress(request: HttpRequest, code: UUID) -> HttpResponse:
+def progress(request: SignedInRequest, code: UUID) -> HttpResponse:
     """What has changed since the page was last told, which it says in ``have``."""
     return _changes(request, _assignment(request, code))
 
 
 @login_required
 @require_POST
-def try_again(request: HttpRequest, code: UUID) -> HttpResponse:
+def try_again(request: SignedInRequest, code: UUID) -> HttpResponse:
     artwork = _artwork(request, code)
     do_again(artwork, request.user)
     return _done(request, artwork.assignment, Notice(_("Trying it once more.")))
@@ -59,14 +60,15 @@ def try_again(request: HttpRequest, code: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-def replace(request: HttpRequest, code: UUID) -> HttpResponse:
+def replace(request: SignedInRequest, code: UUID) -> HttpResponse:
     artwork = _artwork(request, code)
     file = request.FILES.get("picture")
     if file is None:
         notice = Notice(_("Choose the file that shall take the place of this picture."), "error")
         return _done(request, artwork.assignment, notice)
     try:
-        new = replace_artwork(artwork, file, file.name or "", file.size or 0, request.user)
+        content = cast(BinaryIO, file)
+        new = replace_artwork(artwork, content, file.name or "", file.size or 0, request.user)
     except RefusedUpload as refused:
         notice = Notice(str(refused.reason), "error")
     except AlreadyUploaded as already:
@@ -80,7 +82,7 @@ def replace(request: HttpRequest, code: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-def remove(request: HttpRequest, code: UUID) -> HttpResponse:
+def remove(request: SignedInRequest, code: UUID) -> HttpResponse:
     artwork = _artwork(request, code)
     remove_artwork(artwork, request.user)
     words = _("“%(name)s” is removed.") % {"name": artwork.original_name}
@@ -89,7 +91,7 @@ def remove(request: HttpRequest, code: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-def restore(request: HttpRequest, code: UUID) -> HttpResponse:
+def restore(request: SignedInRequest, code: UUID) -> HttpResponse:
     artwork = get_object_or_404(
         Artwork.objects.filter(assignment__in=Assignment.objects.for_user(request.user))
         .exclude(removed_at=None)
@@ -113,14 +115,14 @@ class Notice:
     undo: Artwork | None = None
 
 
-def _assignment(request: HttpRequest, code: UUID) -> Assignment:
+def _assignment(request: SignedInRequest, code: UUID) -> Assignment:
     assignments = Assignment.objects.for_user(request.user)
     return get_object_or_404(
         assignments.select_related("classroom__school", "rubric_version"), code=code
     )
 
 
-def _artwork(request: HttpRequest, code: UUID) -> Artwork:
+def _artwork(request: SignedInRequest, code: UUID) -> Artwork:
     artworks = Artwork.objects.for_user(request.user)
     return get_object_or_404(
         artworks.select_related(
@@ -143,7 +145,7 @@ def _board_context(board: Board) -> dict[str, Any]:
     }
 
 
-def _done(request: HttpRequest, assignment: Assignment, notice: Notice) -> HttpResponse:
+def _done(request: SignedInRequest, assignment: Assignment, notice: Notice) -> HttpResponse:
     if request.htmx:
         return _changes(request, assignment, notice)
     messages.add_message(request, messages.DEFAULT_LEVELS[notice.kind.upper()], notice.words)
@@ -151,7 +153,7 @@ def _done(request: HttpRequest, assignment: Assignment, notice: Notice) -> HttpR
 
 
 def _changes(
-    request: HttpRequest, assignment: Assignment, notice: Notice | None = None
+    request: SignedInRequest, assignment: Assignment, notice: Notice | None = None
 ) -> HttpResponse:
     board = board_of(assignment)
     context = _board_context(board)

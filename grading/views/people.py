@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Count, QuerySet
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
@@ -13,6 +13,7 @@ from grading.models import Assignment, AuditEvent, Classroom, Role
 from grading.services.audit import record
 from grading.services.board import Progress, progress_of
 from grading.services.health import machinery_health
+from grading.views.requests import SignedInRequest
 
 NEWEST_ASSIGNMENTS = 4  # of a class on the home page; the others are on the page of the class
 
@@ -39,7 +40,7 @@ class ClassCard:
 
 @login_required
 @require_GET
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: SignedInRequest) -> HttpResponse:
     classrooms = (
         Classroom.objects.for_user(request.user)
         .annotate(student_count=Count("enrollments"))
@@ -64,7 +65,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_GET
-def classroom(request: HttpRequest, code: UUID) -> HttpResponse:
+def classroom(request: SignedInRequest, code: UUID) -> HttpResponse:
     classroom = get_object_or_404(Classroom.objects.for_user(request.user), code=code)
     record(request.user, AuditEvent.Verb.VIEWED, classroom, classroom.school)
     context = {
@@ -77,6 +78,6 @@ def classroom(request: HttpRequest, code: UUID) -> HttpResponse:
     return render(request, "grading/classroom.html", context)
 
 
-def _assignment_rows(assignments) -> list[AssignmentRow]:
+def _assignment_rows(assignments: QuerySet[Assignment]) -> list[AssignmentRow]:
     progress = progress_of(assignments)
     return [AssignmentRow(a, progress.get(a.pk, Progress())) for a in assignments]
