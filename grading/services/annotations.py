@@ -159,13 +159,14 @@ def save_levels(
     changed on it or not: theirs stand, and want a look.
     """
     Artwork.objects.select_for_update().get(pk=artwork.pk)
-    stored = decided(artwork).levels
+    stored, proposed = decided(artwork).levels, newest_proposal(artwork).levels
     others = []
     for dimension, change in changes.items():
-        now = stored.get(dimension.pk)
-        if now not in (change.before, change.after):
+        now, proposal = stored.get(dimension.pk), proposed.get(dimension.pk)
+        seen = {proposal if level is None else level for level in (change.before, change.after)}
+        if (proposal if now is None else now) not in seen:
             others.append(dimension)
-        elif now == change.before:
+        elif change.before != change.after:
             set_level(artwork, dimension, change.after, by)
     return others
 

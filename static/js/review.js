@@ -2,10 +2,10 @@
 "use strict";
 
 const KEYS_OFF = "kidsart-keys-off"; // remembered on this computer; says nothing about any child
-const ENTER_REST_MS = 500; // a second press of Enter in the same breath confirms no other picture
+const CONFIRMED_AT = "kidsart-confirmed-at";
+const ENTER_REST_MS = 600; // a second press of Enter in the same breath confirms no other picture
 const LEAVE_AT_LATEST_MS = 2000;
 
-const openedAt = performance.now();
 const failed = new Set(); // elements whose last save came to nothing
 let saving = 0;
 let leaving = false;
@@ -92,13 +92,24 @@ document.addEventListener("focusin", (event) => {
 });
 
 // -------------------------------------------------------------------------------------------- keys
-function keysAreOn() {
+// A browser may forbid storage: then nothing is remembered, and everything else works.
+function remembered(storage, name) {
   try {
-    return localStorage.getItem(KEYS_OFF) === null;
+    return window[storage].getItem(name);
   } catch {
-    return true; // no storage allowed: the keys are on, as at the first visit
+    return null;
   }
 }
+
+function remember(storage, name, value) {
+  try {
+    window[storage].setItem(name, value);
+  } catch {
+    return;
+  }
+}
+
+const keysAreOn = () => remembered("localStorage", KEYS_OFF) !== "1";
 
 function showKeys() {
   document.body.toggleAttribute("data-keys", keysAreOn());
@@ -109,8 +120,14 @@ function isTyping(target) {
 }
 
 function confirmPicture() {
-  if (performance.now() - openedAt > ENTER_REST_MS) byId("confirm")?.click();
+  if (Date.now() - Number(remembered("sessionStorage", CONFIRMED_AT)) > ENTER_REST_MS) {
+    byId("confirm")?.click();
+  }
 }
+
+document.addEventListener("submit", (event) => {
+  if (event.target.id === "review-form") remember("sessionStorage", CONFIRMED_AT, Date.now());
+});
 
 const KEYS = {
   ArrowDown: () => step(1),
@@ -168,12 +185,7 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("change", (event) => {
   if (event.target.id !== "keys-on") return;
-  try {
-    if (event.target.checked) localStorage.removeItem(KEYS_OFF);
-    else localStorage.setItem(KEYS_OFF, "1");
-  } catch {
-    event.target.checked = true;
-  }
+  remember("localStorage", KEYS_OFF, event.target.checked ? "0" : "1");
   showKeys();
 });
 
