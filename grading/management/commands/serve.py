@@ -157,10 +157,11 @@ def _web(env: dict[str, str], listener: socket.socket) -> Program:
 
 
 def _gpu_worker(env: dict[str, str]) -> Program:
-    # On a machine without a GPU the model computes on the processor: half of the cores are left
-    # for the pages, and the pages go first.
-    threads = str(max(1, _core_count() // 2))
-    env = {**env, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads)}
+    # Without a GPU the model computes on the processor. The pages go first by priority, and on a
+    # larger machine they also keep half of the cores.
+    cores = _core_count()
+    threads = str(min(cores, max(2, cores // 2)))
+    env = {**env, "KIDSART_TORCH_THREADS": os.environ.get("KIDSART_TORCH_THREADS", threads)}
     return Program(
         name="gpu-worker",
         title="The scoring worker",
