@@ -41,6 +41,7 @@ from grading.models import (
     IntakeJob,
     Job,
     Picture,
+    Promotion,
     Review,
     ScoreSet,
     ScoringJob,
@@ -321,6 +322,12 @@ def _seconds_left(tiles: list[Tile]) -> int | None:
         return None
     seconds_each = max((moment - pace["since"]).total_seconds(), 1.0) / (pace["done"] - 1)
     return round(max(left, pace["ahead"]) * seconds_each)
+
+
+def demo_in_use() -> bool:
+    """Whether the model that scores the next picture is a demo model."""
+    newest = Promotion.objects.order_by("-pk").values_list("adapter__base__is_demo", flat=True)
+    return bool(newest.first())
 
 
 def class_average(assignment: Assignment) -> dict[str, float]:

@@ -21,13 +21,14 @@ from grading.services.artworks import (
     upload_limits,
 )
 from grading.services.audit import record
-from grading.services.board import Board, Tile, board_of
+from grading.services.board import Board, Tile, board_of, demo_in_use
 from grading.services.health import machinery_health
 from grading.services.scoring import try_again as do_again
 from grading.views.requests import SignedInRequest
 
 KEY, MARK = 8, 4  # characters of Tile.key and Tile.mark
 LAST_REMOVED = 20
+HEADER_LIMIT = 8000  # web servers refuse longer header lines; room for 666 tiles
 
 
 @login_required
@@ -36,9 +37,11 @@ def board(request: SignedInRequest, code: UUID) -> HttpResponse:
     assignment = _assignment(request, code)
     record(request.user, AuditEvent.Verb.VIEWED, assignment, assignment.classroom.school)
     removed = assignment.artworks.exclude(removed_at=None).select_related("student")
-    context = _board_context(board_of(assignment)) | {
+    board = board_of(assignment)
+    context = _board_context(board) | {
         "removed": removed.order_by("-removed_at")[:LAST_REMOVED],
         "limits": upload_limits(),
+        "demo_model": board.demo or demo_in_use(),  # the scores may come while the page is open
     }
     return render(request, "grading/board.html", context)
 
@@ -46,7 +49,8 @@ def board(request: SignedInRequest, code: UUID) -> HttpResponse:
 @login_required
 @require_GET
 def progress(request: SignedInRequest, code: UUID) -> HttpResponse:
-    """What has changed since the page was last told, which it says in ``have``."""
+    """What has changed since the page was last told, which it says in X-Have: hundreds of tiles
+    would be too long for an address."""
     return _changes(request, _assignment(request, code))
 
 
@@ -134,13 +138,15 @@ def _artwork(request: SignedInRequest, code: UUID) -> Artwork:
 
 def _board_context(board: Board) -> dict[str, Any]:
     health = machinery_health()
+    have = "".join(tile.key + tile.mark for tile in board.tiles)
+    live = board.under_way > 0 or not health.ok
     return {
         "board": board,
         "assignment": board.assignment,
         "health": health,
         "machinery": health.summary + ("m" if board.without_model else ""),
-        "polling": board.under_way > 0 or not health.ok,
-        "have": "".join(tile.key + tile.mark for tile in board.tiles),
+        "polling": live and len(have) <= HEADER_LIMIT,
+        "have": have,
         "demo_model": board.demo,
     }
 
@@ -158,12 +164,13 @@ def _changes(
     board = board_of(assignment)
     context = _board_context(board)
     said = request.GET if request.method == "GET" else request.POST
+    have = said.get("have") or request.headers.get("X-Have", "")
     if said.get("polling") and not board.under_way and notice is None:
         notice = _all_done(board)
     context |= {
         "notice": notice,
         "machinery_changed": said.get("machinery") != context["machinery"],
-        **_tile_changes(said.get("have", ""), board.tiles),
+        **_tile_changes(have, board.tiles),
     }
     return render(request, "grading/_board_changes.html", context)
 

@@ -142,6 +142,13 @@ def test_scores_of_the_demo_model_are_marked(client, alice, student, make_scored
     assert "Demo model, not for grading" in text(client.get(board_url))
 
 
+def test_an_empty_board_says_already_that_the_next_scores_are_a_demos(
+    client, alice, installed, board_url
+):
+    client.force_login(alice)
+    assert "Demo model, not for grading" in text(client.get(board_url))
+
+
 def test_viewing_the_board_leaves_one_trace_and_polling_none(
     client, alice, assignment, make_artwork, board_url, progress_url
 ):
@@ -232,10 +239,10 @@ def test_only_what_changed_is_sent(
     ]
     client.force_login(alice)
     known = have(assignment)
-    assert "tile-" not in text(client.get(progress_url, {"have": known}, headers=HTMX))
+    assert "tile-" not in text(client.get(progress_url, headers=HTMX | {"X-Have": known}))
 
     ScoringJob.objects.claim(pictures[0].scoring_jobs.get().pk)
-    page = text(client.get(progress_url, {"have": known}, headers=HTMX))
+    page = text(client.get(progress_url, headers=HTMX | {"X-Have": known}))
     first, second = (p.artwork.code.hex[:8] for p in pictures)
     assert f'id="tile-{first}" hx-swap-oob="true"' in page
     assert f"tile-{second}" not in page
@@ -250,7 +257,7 @@ def test_a_new_picture_is_put_in_its_place(
     known = have(assignment)
     new = make_picture(ben, "blue").artwork
     client.force_login(alice)
-    page = text(client.get(progress_url, {"have": known}, headers=HTMX))
+    page = text(client.get(progress_url, headers=HTMX | {"X-Have": known}))
     assert f'hx-swap-oob="afterend:#tile-{first.code.hex[:8]}"' in page
     assert f'id="tile-{new.code.hex[:8]}"' in page
 
@@ -265,7 +272,7 @@ def test_the_first_picture_begins_the_board(client, alice, make_picture, progres
 def test_nonsense_about_the_tiles_does_no_harm(client, alice, make_picture, progress_url, nonsense):
     make_picture()
     client.force_login(alice)
-    response = client.get(progress_url, {"have": nonsense}, headers=HTMX)
+    response = client.get(progress_url, headers=HTMX | {"X-Have": nonsense})
     assert response.status_code == 200
     assert "</li></li>" not in text(response)
 
