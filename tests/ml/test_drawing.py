@@ -14,7 +14,7 @@ from ml.drawing.causes import look
 from ml.rubric import KIDSART
 
 CALM = dict(zip(CAUSES, [0.6, 0.1, 0.0, 0.6, 0.85, 0.0, 0.0, 0.95, 0.0], strict=True))
-SEEDS = range(6)
+SEEDS = range(4)
 
 
 def causes_with(**changes: float) -> list[float]:
@@ -22,20 +22,19 @@ def causes_with(**changes: float) -> list[float]:
 
 
 def page(seed: int, **changes: float) -> np.ndarray:
-    """(240, 240, 3) float in [0, 1]; grain and line smoothing averaged out."""
-    image = render(causes_with(**changes), seed, 480)
-    return np.asarray(image.resize((240, 240), Image.Resampling.BOX), float) / 255
+    """(168, 168, 3) float in [0, 1]; grain averaged out."""
+    image = render(causes_with(**changes), seed, 336)
+    return np.asarray(image.resize((168, 168), Image.Resampling.BOX), float) / 255
 
 
 def marks(seed: int, kind: str, **changes: float) -> float:
     """Share of the page, in hundredths."""
-    shares = compose(causes_with(**changes), seed, 240).marks.shares(6)
+    shares = compose(causes_with(**changes), seed, 96).marks.shares(6)
     return 100 * float(shares[..., MARKS.index(kind)].mean())
 
 
 def ink_share(pixels: np.ndarray) -> float:
-    grey = pixels.mean(-1)
-    return float((grey < np.median(grey) - 0.35).mean())
+    return float((pixels.max(-1) < 0.45).mean())
 
 
 def hue_count(pixels: np.ndarray) -> int:
@@ -48,7 +47,7 @@ def hue_count(pixels: np.ndarray) -> int:
 
 
 def test_the_causes_are_the_dimensions_of_the_rubric() -> None:
-    assert CAUSES == KIDSART.slugs
+    assert KIDSART.slugs == CAUSES
 
 
 def test_the_same_seed_draws_the_same_picture() -> None:
@@ -57,9 +56,9 @@ def test_the_same_seed_draws_the_same_picture() -> None:
 
 
 def test_no_two_pictures_are_alike() -> None:
-    causes, _ = sample(40, 3)
+    causes, _ = sample(24, 3)
     small = [
-        np.asarray(render(causes[i], i, 160).resize((40, 40)), float).ravel() for i in range(40)
+        np.asarray(render(causes[i], i, 96).resize((40, 40)), float).ravel() for i in range(24)
     ]
     nearest = min(np.abs(a - b).mean() for i, a in enumerate(small) for b in small[i + 1 :])
     assert nearest > 8  # of 255
@@ -96,7 +95,7 @@ def test_realism_brings_color_back_into_the_lines() -> None:
 
 def test_deformation_makes_the_head_larger() -> None:
     def skin(seed: int, deformation: float) -> float:
-        drawn = compose(causes_with(deformation=deformation, realism=0.4), seed, 240)
+        drawn = compose(causes_with(deformation=deformation, realism=0.4), seed, 96)
         away = np.abs(np.asarray(drawn.image, float) - drawn.palette.skin).max(-1)
         return float((away < 30).mean())
 
@@ -106,10 +105,8 @@ def test_deformation_makes_the_head_larger() -> None:
 
 
 def test_imagination_brings_more_ink_and_more_visitors() -> None:
-    def dark(seed: int, imagination: float) -> float:
-        return float((page(seed, imagination=imagination).max(-1) < 0.45).mean())
-
-    assert all(dark(s, 1) > dark(s, 0) + 0.01 for s in SEEDS)
+    grown = [ink_share(page(s, imagination=1)) - ink_share(page(s, imagination=0)) for s in SEEDS]
+    assert min(grown) > 0.01
     none, some, many = (marks(1, "visitor", imagination=u) for u in (0, 0.5, 1))
     assert none == 0 < some < many
 
@@ -139,10 +136,10 @@ def test_line_combination_adds_long_lines() -> None:
 
 def test_line_texture_fills_fields_with_kinds_of_marks() -> None:
     for seed in SEEDS:
-        lower = slice(150, 240)
+        lower = slice(105, 168)
         plain, rich = (page(seed, line_texture=u)[lower] for u in (0.0, 1.0))
         assert ink_share(rich) > ink_share(plain) + 0.03
-    shares = compose(causes_with(line_texture=1), 1, 240).marks.shares(6)
+    shares = compose(causes_with(line_texture=1), 1, 96).marks.shares(6)
     assert (shares[..., :6].sum((0, 1)) > 0).all()
 
 
@@ -151,7 +148,7 @@ def test_low_organization_leaves_more_of_the_page_empty() -> None:
         pixels = page(seed, picture_organization=organization)
         paper = np.median(pixels.reshape(-1, 3), axis=0)
         drawn = np.abs(pixels - paper).max(-1) > 0.12
-        cells = drawn.reshape(12, 20, 12, 20).mean((1, 3))
+        cells = drawn.reshape(12, 14, 12, 14).mean((1, 3))
         return float((cells > 0.1).mean())
 
     gain = [used(s, 0.95) - used(s, 0.05) for s in SEEDS]
@@ -169,7 +166,7 @@ def test_transformation_gives_things_eyes() -> None:
 
 
 def test_one_cause_leaves_the_marks_of_the_others_alone() -> None:
-    before, after = (page(4, line_texture=0.5, imagination=u)[170:] for u in (0.0, 1.0))
+    before, after = (page(4, line_texture=0.5, imagination=u)[125:] for u in (0.0, 1.0))
     assert np.abs(before - after).max() < 0.25  # the lower third: only grain may differ
 
 

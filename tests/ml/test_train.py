@@ -49,7 +49,7 @@ def test_training_lowers_the_loss_of_the_adapter_and_leaves_the_base_alone(
     recipe = Recipe(batch_size=24, epochs=20)
     model = add_adapter(reader.model, "realism", recipe)
     losses = fit_adapter(model, reader, 0, features, levels, 1, recipe)
-    assert np.mean(losses[-8:]) < 0.6 * np.mean(losses[:8])
+    assert np.mean(losses[-8:]) < 0.75 * np.mean(losses[:8])
     now = {n.replace(".base_layer", ""): w for n, w in reader.model.named_parameters()}
     assert all(torch.equal(now[name], weight) for name, weight in before.items())
 
