@@ -31,11 +31,11 @@ class Medium:
     colored_lines: bool  # outlines in a dark shade of the fill instead of ink
 
 
-MEDIA = (
-    Medium("crayon", 1.0, 0.10, 0.10, False),
-    Medium("paint", 1.25, 0.05, 0.02, True),
-    Medium("pen", 0.85, 0.07, 0.0, False),
-)
+MEDIA = {
+    "crayon": Medium("crayon", 1.0, 0.10, 0.10, False),
+    "paint": Medium("paint", 1.25, 0.05, 0.02, True),
+    "pen": Medium("pen", 0.85, 0.07, 0.0, False),
+}
 PAPERS = ((250, 247, 238), (246, 246, 244), (243, 238, 226), (240, 243, 247), (249, 242, 240))
 SKINS = ((250, 213, 178), (240, 190, 150), (214, 160, 118), (172, 116, 78), (124, 82, 58))
 INKS = ((42, 34, 52), (30, 38, 62), (58, 36, 34), (28, 28, 30))

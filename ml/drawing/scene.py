@@ -28,19 +28,31 @@ def render(
     return compose(causes, seed, size_px, subject).finished()
 
 
-def draw(seed: int, subject: str, causes: Sequence[float], size_px: int = 1024) -> Image.Image:
+def draw(
+    seed: int,
+    subject: str,
+    causes: Sequence[float],
+    size_px: int = 1024,
+    medium: str | None = None,
+) -> Image.Image:
     """A drawing to look at: drawn larger and reduced, so that its lines are smooth."""
-    large = render(causes, seed, round(1.5 * size_px), subject)
+    large = compose(causes, seed, round(1.5 * size_px), subject, medium).finished()
     return large.resize((size_px, size_px), Image.Resampling.LANCZOS)
 
 
-def compose(causes: Sequence[float], seed: int, size_px: int, subject: str | None = None) -> Page:
-    """The page before its grain, with the map of its marks."""
+def compose(
+    causes: Sequence[float],
+    seed: int,
+    size_px: int,
+    subject: str | None = None,
+    medium: str | None = None,
+) -> Page:
+    """The page before its grain, with the map of its marks. ``medium`` is a name of MEDIA."""
     rng = np.random.default_rng(seed)
     name = subject or sorted(THEMES)[rng.integers(len(THEMES))]
-    medium = MEDIA[rng.integers(len(MEDIA))]
+    by_chance = sorted(MEDIA)[rng.integers(len(MEDIA))]
     meaning = look(causes)
-    page = Page(size_px, meaning, Palette(meaning, rng), medium, rng)
+    page = Page(size_px, meaning, Palette(meaning, rng), MEDIA[medium or by_chance], rng)
     Scene(page, theme_for(name), seed).draw()
     return page
 

@@ -81,6 +81,11 @@ def test_a_subject_that_is_not_listed_gets_a_theme_and_keeps_it() -> None:
     assert drawn[0] == drawn[1]
 
 
+def test_the_medium_can_be_chosen_and_changes_how_the_page_looks() -> None:
+    drawn = [draw(3, "animals", causes_with(), 96, medium) for medium in ("crayon", "paint", "pen")]
+    assert len({image.tobytes() for image in drawn}) == 3
+
+
 def test_pictures_are_drawn_without_torch() -> None:
     code = "import sys, ml.drawing; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
