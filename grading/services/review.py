@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
+from typing import Any
 from uuid import UUID
 
 from django.db.models import FilteredRelation, IntegerField, QuerySet, Value
@@ -210,7 +211,7 @@ class PicturePage:
         return {key: fmean(levels) for key, levels in by_dimension.items()}
 
 
-def picture_page(artwork: Artwork) -> PicturePage:
+def picture_page(artwork: Any) -> PicturePage:
     """``artwork`` comes from ``for_picture_page``."""
     # A relation that found no row leaves no attribute behind.
     draft: ReviewDraft | None = getattr(artwork, "review_draft", None)
@@ -248,7 +249,7 @@ def picture_page(artwork: Artwork) -> PicturePage:
     )
 
 
-def for_picture_page(artworks: QuerySet[Artwork]) -> QuerySet[Artwork]:
+def for_picture_page(artworks: QuerySet[Artwork]) -> QuerySet[Any]:
     """With the newest picture, the newest review and the state.
 
     The joins return a row for each picture and review there ever was of the one artwork asked for;
@@ -314,7 +315,7 @@ def _dimensions(artwork: Artwork) -> list[tuple[RubricDimension, dict[int, str]]
     return list(found.values())
 
 
-def _scores(artwork: Artwork) -> Iterable[DimensionScore]:
+def _scores(artwork: Any) -> Iterable[DimensionScore]:
     if artwork.score_set_id is None:
         return []
     return DimensionScore.objects.filter(score_set=artwork.score_set_id).select_related(

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import Http404, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -29,6 +29,7 @@ from grading.services.annotations import (
 )
 from grading.services.audit import record
 from grading.services.review import PicturePage, for_picture_page, picture_page
+from grading.views.requests import SignedInRequest
 from ml.feedback import Finding, lint
 
 # One key selects a row, one sets its level. Left out: the keys the page has another use for.
@@ -37,7 +38,7 @@ ROW_KEYS = "abcdeghilmnopqstuvxy"
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def review(request: HttpRequest, code: UUID) -> HttpResponse:
+def review(request: SignedInRequest, code: UUID) -> HttpResponse:
     """The page; a POST saves everything on it, for browsers without JavaScript."""
     artwork = _artwork(request, code)
     if request.method == "POST":
@@ -54,7 +55,7 @@ def review(request: HttpRequest, code: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-def level(request: HttpRequest, code: UUID, dimension: str) -> HttpResponse:
+def level(request: SignedInRequest, code: UUID, dimension: str) -> HttpResponse:
     artwork = _artwork(request, code)
     chosen = _dimension(artwork, dimension)
     form = LevelForm(request.POST, levels=chosen.version.levels)
@@ -70,7 +71,7 @@ def level(request: HttpRequest, code: UUID, dimension: str) -> HttpResponse:
 
 @login_required
 @require_POST
-def words(request: HttpRequest, code: UUID) -> HttpResponse:
+def words(request: SignedInRequest, code: UUID) -> HttpResponse:
     artwork = _artwork(request, code)
     form = WordsForm(request.POST)
     if not form.is_valid():
@@ -89,7 +90,7 @@ def words(request: HttpRequest, code: UUID) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def confirm(request: HttpRequest, code: UUID) -> HttpResponse:
+def confirm(request: SignedInRequest, code: UUID) -> HttpResponse:
     """Save what is on the page, confirm it, and open the next picture that waits."""
     artwork = _artwork(request, code)
     if request.method == "GET":  # somebody signed in again on the way here
@@ -104,7 +105,7 @@ def confirm(request: HttpRequest, code: UUID) -> HttpResponse:
     return _open_next(request, picture_page(_artwork(request, code)))
 
 
-def _artwork(request: HttpRequest, code: UUID) -> Artwork:
+def _artwork(request: SignedInRequest, code: UUID) -> Artwork:
     artwork = for_picture_page(Artwork.objects.for_user(request.user)).filter(code=code).first()
     if artwork is None:
         raise Http404
@@ -116,13 +117,13 @@ def _dimension(artwork: Artwork, slug: str) -> RubricDimension:
     return get_object_or_404(dimensions, slug=slug)
 
 
-def _review_form(request: HttpRequest, artwork: Artwork) -> ReviewForm:
+def _review_form(request: SignedInRequest, artwork: Artwork) -> ReviewForm:
     dimensions = artwork.assignment.rubric_version.dimensions.select_related("version")
     return ReviewForm(request.POST, dimensions=dimensions)
 
 
 # -------------------------------------------------------------------------------- saving a page
-def _refusal(request: HttpRequest, artwork: Artwork, form: ReviewForm) -> HttpResponse | None:
+def _refusal(request: SignedInRequest, artwork: Artwork, form: ReviewForm) -> HttpResponse | None:
     if form.is_valid():
         return None
     if not form.only_words_are_wrong:
@@ -130,7 +131,7 @@ def _refusal(request: HttpRequest, artwork: Artwork, form: ReviewForm) -> HttpRe
     return _page(request, artwork, [_too_long()], form, status=422)
 
 
-def _save(request: HttpRequest, artwork: Artwork, form: ReviewForm) -> HttpResponse | None:
+def _save(request: SignedInRequest, artwork: Artwork, form: ReviewForm) -> HttpResponse | None:
     """Save what was changed; the page again where a person has to look before going on."""
     others = save_levels(artwork, form.changes(), request.user)
     clash = _save_words(request, artwork, form)
@@ -146,7 +147,7 @@ def _save(request: HttpRequest, artwork: Artwork, form: ReviewForm) -> HttpRespo
     return _page(request, artwork, problems, form, status=409) if problems else None
 
 
-def _save_words(request: HttpRequest, artwork: Artwork, form: WordsForm) -> WordsChanged | None:
+def _save_words(request: SignedInRequest, artwork: Artwork, form: WordsForm) -> WordsChanged | None:
     data = form.cleaned_data
     begun_with = data["words_before"] or None
     try:
@@ -173,7 +174,7 @@ def _somebody_wrote(clash: WordsChanged) -> str:
     }
 
 
-def _open_next(request: HttpRequest, page: PicturePage) -> HttpResponse:
+def _open_next(request: SignedInRequest, page: PicturePage) -> HttpResponse:
     name = page.artwork.student or page.artwork.original_name
     following = page.next_to_review
     if following:
@@ -190,7 +191,7 @@ def _open_next(request: HttpRequest, page: PicturePage) -> HttpResponse:
 
 # ------------------------------------------------------------------------------------- the page
 def _page(
-    request: HttpRequest,
+    request: SignedInRequest,
     artwork: Artwork,
     problems: Sequence[str] = (),
     form: WordsForm | None = None,
@@ -206,7 +207,7 @@ def _page(
     return render(request, template, context, status=status)
 
 
-def _still_waiting(request: HttpRequest, artwork: Artwork) -> HttpResponse:
+def _still_waiting(request: SignedInRequest, artwork: Artwork) -> HttpResponse:
     """What the page asks for while the model is at work; the whole page again once it is done."""
     page = picture_page(artwork)
     if not page.under_way:
@@ -234,7 +235,7 @@ def _findings(page: PicturePage, words: Words) -> list[Finding]:
     """What a teacher may want to say in another way. Shown, never in the way."""
     student = page.artwork.student
     names = [student.display_name, student.display_name.split()[0]] if student else []
-    return lint(f"{words.strength}\n{words.next_step}", names)
+    return list(dict.fromkeys(lint(f"{words.strength}\n{words.next_step}", names)))
 
 
 def _radar(page: PicturePage) -> RadarContext | None:
