@@ -201,5 +201,5 @@ def _tile_changes(have: str, tiles: list[Tile]) -> dict[str, Any]:
         elif tile.mark != marks[tile.key]:
             changed.append(tile)
         after = tile.key
-    gone = [key for key in marks if key.isalnum() and key not in {t.key for t in tiles}]
+    gone = [key for key in marks if key not in {t.key for t in tiles}]
     return {"changed_tiles": changed, "new_tiles": added, "gone_keys": gone}
