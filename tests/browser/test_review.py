@@ -87,7 +87,7 @@ def test_no_key_fires_while_typing_and_the_words_are_kept(school, visit):
 def test_the_wheel_never_changes_a_level(school, visit):
     page = visit()
     open_review(page, school, "Dev P.")
-    page.locator(".level__face").first.hover()
+    page.locator(".level__input").first.hover()
     page.mouse.wheel(0, 300)
     page.mouse.wheel(0, -300)
     expect(page.locator(".level__input:checked")).to_have_count(0)
@@ -109,6 +109,7 @@ def test_the_whole_way_by_keyboard_alone(school, visit):
     page = visit()
     tab_to(page, "A machine that helps")
     page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/assignments/"))
     tab_to(page, r"Review \d+ draft")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("/review/"))
