@@ -334,6 +334,13 @@ class TestConfirming:
         self, signed_in, artwork, make_scored, alice
     ):
         ben, chloe = Student.objects.exclude(pk=artwork.student_id).order_by("display_name")
+        third = make_scored(chloe, "blue").picture.artwork
+        second = make_scored(ben, "red").picture.artwork
+        response = signed_in.post(url("confirm", second), form_of(signed_in, second))
+        assert response["Location"] == url("review", third)
+
+    def test_a_confirmed_picture_is_skipped(self, signed_in, artwork, make_scored, alice):
+        ben, chloe = Student.objects.exclude(pk=artwork.student_id).order_by("display_name")
         confirm_review(make_scored(ben, "red").picture.artwork, alice)
         third = make_scored(chloe, "blue").picture.artwork
         response = signed_in.post(url("confirm", artwork), form_of(signed_in, artwork))
