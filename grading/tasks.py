@@ -20,7 +20,7 @@ from celery import Task, current_app, shared_task
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 from django.db.models.fields.files import FieldFile
 from django.utils.translation import gettext as _
@@ -69,7 +69,10 @@ def lease_kept(jobs: Sequence[Job]) -> Iterator[None]:
 
     def renew() -> None:
         while not done.wait(settings.JOB_LEASE_S / 3):
-            type(jobs[0]).objects.renew(jobs)
+            try:
+                type(jobs[0]).objects.renew(jobs)
+            except DatabaseError as error:  # the next turn comes before the lease runs out
+                log.warning("lease not renewed: %s", error)
         connection.close()
 
     thread = threading.Thread(target=renew, daemon=True)
