@@ -25,7 +25,6 @@ from django.db.models import Q
 from django.db.models.fields.files import FieldFile
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
-from ml.feedback import compose
 
 from grading.intake.normalize import NormalizedPicture, NormalizeError, normalize
 from grading.models import (
@@ -38,6 +37,7 @@ from grading.models import (
     ScoringJob,
 )
 from ml.errors import BundleError
+from ml.feedback import compose
 from ml.interface import PictureFailure, PictureScores
 from ml.rubric import Rubric
 

@@ -1,4 +1,4 @@
-"""What crosses the door between ``grading.tasks`` and the engine. Plain values, standard library only."""
+"""What crosses the door between ``grading.tasks`` and the engine. Standard library only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class DimensionScore:
     """What the model said about one dimension of one picture; never filled in when it did not say.
 
     ``score`` is the expected level (RAIL) in [first level, last level] after calibration, and
-    ``level`` the whole level nearest to it. Both are None exactly when ``abstained`` gives a reason.
+    ``level`` the whole level nearest to it. Both are None exactly when ``abstained`` says why.
     """
 
     score: float | None

@@ -71,7 +71,8 @@ KIDSART = Rubric(
                 "Simple signs stand for things: a circle is a head, a triangle is a roof.",
                 "Things are recognizable; sizes and places are still free.",
                 "Main parts have fitting shapes and sizes; a few details were observed.",
-                "Proportions hold together, with observed details and some light, shadow or overlap.",
+                "Proportions hold together, with observed details and some light, shadow or "
+                "overlap.",
                 "Form, light and space are observed closely and look convincing throughout.",
             ),
         ),
@@ -144,7 +145,8 @@ KIDSART = Rubric(
             "line_texture",
             "Line texture",
             "Line work richness",
-            "How many kinds of marks are used, such as dots, waves and hatching, and how they show surfaces.",
+            "How many kinds of marks are used, such as dots, waves and hatching, and how they "
+            "show surfaces.",
             (
                 "One kind of line is used everywhere.",
                 "A second kind of mark appears in one place.",

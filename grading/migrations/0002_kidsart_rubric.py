@@ -1,4 +1,4 @@
-"""The nine dimensions of KidsArt as rows. Other words later are another version, in a later migration."""
+"""The nine dimensions of KidsArt as rows. Other words are another version, in a later migration."""
 
 from django.db import migrations
 

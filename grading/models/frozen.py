@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Never, TypeVar
+from typing import Never, TypeVar
 
 from django.db import models
 
@@ -23,7 +23,7 @@ class FrozenQuerySet(models.QuerySet[ModelT]):
 
 
 class FrozenModel(models.Model):
-    objects = FrozenQuerySet["Any"].as_manager()
+    objects = FrozenQuerySet.as_manager()
 
     class Meta:
         abstract = True

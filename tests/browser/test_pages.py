@@ -106,9 +106,7 @@ class TestUploading:
         expect(tile).to_be_visible()
         expect(tile).to_contain_text(re.compile("Draft|Check"), timeout=60_000)
 
-    def test_a_session_that_ended_during_the_upload_is_said_and_loses_nothing(
-        self, school, visit
-    ):
+    def test_a_session_that_ended_during_the_upload_is_said_and_loses_nothing(self, school, visit):
         page = visit()
         page.goto(school.empty_board())
         page.context.clear_cookies()
@@ -141,9 +139,11 @@ class TestUploading:
         )
         expect(tile).to_contain_text(re.compile("Draft|Check"), timeout=60_000)
         wait_for(
-            lambda: not school.number(
-                "SELECT count(*) FROM grading_artwork WHERE original_name = 'hana s.jpg' "
-                "AND removed_at IS NULL"
+            lambda: (
+                not school.number(
+                    "SELECT count(*) FROM grading_artwork WHERE original_name = 'hana s.jpg' "
+                    "AND removed_at IS NULL"
+                )
             ),
             "the bad file is put away",
         )
