@@ -288,7 +288,8 @@ def _as_levels(rows: QuerySet, kind: str, key: str, value: str, unsure: F | Valu
 
 def _tile(row: Any, picture: Picture | None, levels: _Levels) -> Tile:
     said = levels.get((_SAID, row.score_set_id), [])
-    mine = levels.get((_DECIDED, row.review_id), []) + levels.get((_DRAFTED, row.pk), [])
+    # A draft of a confirmed picture began with all that was decided: what is gone was cleared.
+    mine = levels.get((_DRAFTED, row.pk)) or levels.get((_DECIDED, row.review_id), [])
     decided = {level.slug: level.value for level in mine}
     tile = Tile(
         row,

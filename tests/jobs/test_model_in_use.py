@@ -67,7 +67,8 @@ def test_a_promoted_adapter_is_picked_up_without_a_restart(
 ):
     before = newest_scores(picture)
     loaded = list(tasks._loaded.values())
-    other = _changed_copy(demo_model[CAUSES.index("realism")], tmp_path / "realism")
+    realism = next(a for a in demo_model if a.dimension.slug == "realism")
+    other = _changed_copy(realism, tmp_path / "realism")
     new = install_adapter(other, demo_model[0].base, rubric_version)
     promote_adapter(new, alice, "better on the gold set")
     request_scoring(picture)
