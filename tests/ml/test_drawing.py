@@ -105,7 +105,7 @@ def test_deformation_makes_the_head_larger() -> None:
         return float((away < 30).mean())
 
     grown = [skin(s, 0.95) - skin(s, 0.05) for s in SEEDS]
-    assert np.mean(grown) > 0.01
+    assert min(grown) > 0.04
     assert all(marks(s, "bend", deformation=0.9) > 0 for s in SEEDS)
 
 
@@ -157,7 +157,7 @@ def test_low_organization_leaves_more_of_the_page_empty() -> None:
         return float((cells > 0.1).mean())
 
     gain = [used(s, 0.95) - used(s, 0.05) for s in SEEDS]
-    assert np.mean(gain) > 0.05
+    assert np.mean(gain) > 0.15
 
 
 def test_transformation_gives_things_eyes() -> None:
