@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from ml.drawing import CAUSES, render
 from tests.running_school import RunningSchool, Visitor, wait_for
@@ -16,6 +16,7 @@ WIDTHS = {"phone": (390, 844), "desktop": (1440, 900)}
 CHROMIUM_ARGS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",
     "--disable-quic",
     "--disable-background-networking",
     "--disable-component-update",
@@ -45,14 +46,20 @@ def school(tmp_path_factory) -> Iterator[RunningSchool]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
-            args=CHROMIUM_ARGS,
-        )
-        yield chromium
-        chromium.close()
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture
+def browser(playwright) -> Iterator[Browser]:
+    """A fresh one for each test: what one test leaves half loaded cannot hold up the next."""
+    chromium = playwright.chromium.launch(
+        executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
+        args=CHROMIUM_ARGS,
+    )
+    yield chromium
+    chromium.close()
 
 
 def sign_in(page: Page, school: RunningSchool, role: str = "teacher") -> None:
@@ -65,20 +72,16 @@ def sign_in(page: Page, school: RunningSchool, role: str = "teacher") -> None:
 
 
 @pytest.fixture
-def visit(browser, school) -> Iterator[Callable[..., Page]]:
+def visit(browser, school) -> Callable[..., Page]:
     """A signed-in page, for example ``visit(width="phone", color_scheme="dark")``."""
-    contexts: list[BrowserContext] = []
 
     def open_page(width: str = "desktop", role: str | None = "teacher", **options) -> Page:
         size = {"width": WIDTHS[width][0], "height": WIDTHS[width][1]}
         context = browser.new_context(viewport=size, base_url=school.address, **options)
-        contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)
         if role:
             sign_in(page, school, role)
         return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
+    return open_page
