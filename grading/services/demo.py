@@ -152,9 +152,12 @@ def demo_accounts(path: Path) -> list[dict[str, str]]:
 
 
 # ---------------------------------------------------------------------------------------- pictures
-def drawing(student: Student, assignment_title: str, subject: str) -> Image.Image:
+MEDIA = {"Crayon": "crayon", "Poster paint": "paint", "Pen": "pen"}  # as ml.drawing calls them
+
+
+def drawing(student: Student, task: DemoTask) -> Image.Image:
     """The picture this student made for this assignment: the same one whenever it is asked for."""
-    seed = [ord(c) for c in f"{student.display_name}/{assignment_title}"]
+    seed = [ord(c) for c in f"{student.display_name}/{task.title}"]
     rng = np.random.default_rng(seed)
     hand = np.random.default_rng(seed[: len(student.display_name)]).beta(2, 2, len(CAUSES))
     causes = 0.5 * hand + 0.5 * rng.beta(1.4, 1.2, len(CAUSES))
@@ -162,7 +165,8 @@ def drawing(student: Student, assignment_title: str, subject: str) -> Image.Imag
     for slug, least in (("picture_organization", 0.35), ("color_contrast", 0.4)):
         k = CAUSES.index(slug)
         causes[k] = least + (1 - least) * causes[k]
-    return draw(int(rng.integers(2**31)), subject, list(causes), DRAWING_PX)
+    seed_of_page = int(rng.integers(2**31))
+    return draw(seed_of_page, task.subject, list(causes), DRAWING_PX, MEDIA[task.medium])
 
 
 def as_jpeg(image: Image.Image) -> io.BytesIO:
@@ -192,7 +196,7 @@ def draw_pictures(school: School) -> int:
     teacher = User.objects.get(email=ACCOUNTS[0][2])
     count = 0
     for assignment, student, task in missing_pictures(school):
-        content = as_jpeg(drawing(student, task.title, task.subject))
+        content = as_jpeg(drawing(student, task))
         try:
             accept_upload(
                 assignment,
@@ -216,7 +220,7 @@ def draw_folder(school: School, folder: Path) -> None:
         path = folder / (f"IMG_{3104 + 7 * n}.jpg" if n % 8 == 5 else file_name(student))
         if not path.exists():
             aside = path.with_suffix(".part")
-            aside.write_bytes(as_jpeg(drawing(student, EMPTY.title, EMPTY.subject)).read())
+            aside.write_bytes(as_jpeg(drawing(student, EMPTY)).read())
             aside.rename(path)
 
 
