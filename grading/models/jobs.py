@@ -84,10 +84,6 @@ class Job(models.Model):
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} {self.pk} ({self.status})"
 
-    @property
-    def is_open(self) -> bool:
-        return self.status in self.OPEN
-
     def _close(self, status: Status, error: str = "") -> bool:
         """Leave RUNNING; False if a later attempt has taken the job over."""
         mine = type(self).objects.running().filter(pk=self.pk, attempt=self.attempt)

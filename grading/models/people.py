@@ -64,9 +64,6 @@ class SchoolQuerySet(models.QuerySet):
     def for_user(self, user: User) -> Self:
         return self.filter(memberships__user=user).distinct()
 
-    def administered_by(self, user: User) -> Self:
-        return self.filter(memberships__user=user, memberships__role=Role.ADMINISTRATOR).distinct()
-
 
 class School(models.Model):
     code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

@@ -1,4 +1,4 @@
-"""Installing base models and adapters, and putting them into use."""
+"""Installing base models and adapters. grading.services.training puts them into use."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from django.db import transaction
 from grading.models import (
     AdapterVersion,
     BaseModel,
-    Promotion,
     RubricDimension,
     RubricVersion,
-    User,
 )
 from ml.errors import BundleError
 from ml.profiles import read_adapter_profile, read_base_profile
@@ -67,24 +65,3 @@ def install_adapter(folder: Path, base: BaseModel, version: RubricVersion) -> Ad
         image_profile=profile.image.name,
         metrics=dict(profile.metrics),
     )
-
-
-@transaction.atomic
-def install_bundle(
-    folder: Path, version: RubricVersion, by: User | None, why: str
-) -> list[AdapterVersion]:
-    """Install ``folder``/base and ``folder``/adapters/*, and put into use what is not in use yet.
-
-    Raises:
-        BundleError: a profile is missing, or does not fit the others.
-    """
-    base = install_base(folder / "base")
-    adapters = [
-        install_adapter(path, base, version)
-        for path in sorted((folder / "adapters").iterdir())
-        if path.is_dir()
-    ]
-    for adapter in adapters:
-        if not adapter.promotions.exists():
-            Promotion.objects.create(adapter=adapter, by=by, why=why)
-    return adapters

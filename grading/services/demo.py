@@ -35,9 +35,9 @@ from grading.models import (
     Student,
     User,
 )
-from grading.services.adapters import install_bundle
 from grading.services.annotations import CannotConfirm, confirm_review, newest_proposal, set_level
 from grading.services.artworks import AlreadyUploaded, accept_upload
+from grading.services.training import install_bundle
 from ml.drawing import CAUSES, draw
 
 DRAWING_PX = 800

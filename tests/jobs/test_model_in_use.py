@@ -12,9 +12,9 @@ from django.core.files.base import ContentFile
 
 from grading import tasks
 from grading.models import AdapterVersion, IntakeJob, ScoringJob
-from grading.services.adapters import install_adapter, install_bundle
+from grading.services.adapters import install_adapter
 from grading.services.scoring import request_scoring
-from grading.services.training import promote_adapter
+from grading.services.training import install_bundle, promote_adapter
 from ml.drawing import CAUSES, render
 from ml.errors import BundleError
 from ml.profiles import ADAPTER_WEIGHTS, read_adapter_profile, sha256_of_file, write_profile
@@ -79,6 +79,13 @@ def test_a_promoted_adapter_is_picked_up_without_a_restart(
     assert {k: v for k, v in after.items() if k != "realism"} == {
         k: (pytest.approx(v[0], abs=1e-5), v[1]) for k, v in before.items() if k != "realism"
     }
+
+
+def test_an_installed_bundle_scores_what_waits_already(make_picture, rubric_version):
+    waiting = make_picture().scoring_jobs.get()
+    adapters = install_bundle(settings.DEMO_MODEL_DIR, rubric_version, by=None, why="test")
+    waiting.refresh_from_db()
+    assert set(waiting.adapter_set.adapters.all()) == set(adapters)
 
 
 def test_an_adapter_of_another_base_is_refused_with_a_sentence(

@@ -4,7 +4,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 
 from grading.models import RubricVersion
-from grading.services.adapters import install_bundle
+from grading.services.training import install_bundle
 from ml.errors import BundleError
 
 
