@@ -1,155 +1,60 @@
-"""The engine from a shell: ``python -m ml score PICTURE... --json``. Needs no web application."""
+"""The engine from a shell: ``python -m ml COMMAND``. Needs no web application.
+
+Each command is a module with ``main(argv) -> exit status``; only the one that was asked for is
+imported, so that a wrong word answers at once.
+"""
 
 from __future__ import annotations
 
-import argparse
-import json
+import importlib
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 from ml.errors import EngineError
-from ml.interface import DimensionScore, PictureFailure, PictureScores, Scorer
-from ml.rubric import KIDSART, Rubric
 
-DEMO_BUNDLE = Path(__file__).parent / "demo_model"
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "score": ("ml.score", "score pictures"),
+    "train": ("ml.train", "train one adapter per dimension, or a method to compare with"),
+    "evaluate": ("ml.evaluate", "compare predictions with what people said"),
+    "import-adapters": ("ml.importing", "take over adapters that were trained elsewhere"),
+    "prepare-base": ("ml.bases", "make a base folder from a Qwen2.5-VL model"),
+    "atlas": ("ml.atlas", "how distinct and how related the adapters of a bundle are"),
+    "bench": ("ml.bench", "pictures a second, each path against the published procedure"),
+    "demo": ("ml.demo.build", "build the demo model again: demo build"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns the exit status: 0, 1 if a picture failed or nothing could be loaded, 2 on misuse."""
-    arguments, rest = _parser().parse_known_args(argv)
-    if arguments.command == "demo":
-        from ml.demo.build import main as build_demo  # needs much that scoring does not
-
-        return build_demo(rest) or 0
-    if rest:
-        _parser().error(f"unknown: {' '.join(rest)}")
+    """Returns the exit status: 0, 1 if something could not be done, 2 on misuse."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] not in COMMANDS:
+        asked_for_help = bool(words) and words[0] in ("-h", "--help")
+        (sys.stdout if asked_for_help else sys.stderr).write(_usage())
+        if asked_for_help:
+            return 0
+        raise SystemExit(2)
+    module = importlib.import_module(COMMANDS[words[0]][0])
     try:
-        return _score(arguments)
+        status: int = module.main(words[1:])
     except EngineError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except BrokenPipeError:  # the reader, such as head, has had enough
         sys.stderr.close()
         return 1
+    return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m ml",
-        description="Scores pictures on the dimensions of a rubric, with Qwen2.5-VL and one LoRA "
-        "adapter per dimension. Without other folders the demo model is used, which is not for "
-        "grading.",
+def _usage() -> str:
+    lines = [f"  {name:<17}{words}" for name, (_, words) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: python -m ml COMMAND [options]    (COMMAND --help says more)",
+            "",
+            *lines,
+            "",
+        ]
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    score = commands.add_parser(
-        "score",
-        help="score pictures",
-        description="Scores pictures. Exit status 1 if a picture could not be read; the others are "
-        "scored all the same.",
-    )
-    score.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE")
-    score.add_argument("--json", action="store_true", help="one JSON object a line")
-    score.add_argument(
-        "--base", type=Path, default=DEMO_BUNDLE / "base", help="folder of the base model"
-    )
-    score.add_argument(
-        "--adapters",
-        type=Path,
-        help="folder with one adapter folder per dimension, named like it; dimensions without one "
-        "are scored by prompting the base model (default: 'adapters' beside the base)",
-    )
-    score.add_argument(
-        "--batch", type=_positive, default=4, metavar="N", help="pictures per pass (default 4)"
-    )
-    score.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    demo = commands.add_parser(
-        "demo", help="build the demo model again: demo build", add_help=False
-    )
-    demo.add_argument("action", choices=["build"])
-    return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
-
-
-def _score(arguments: argparse.Namespace) -> int:
-    scorer = _load(arguments)
-    failed = False
-    for start in range(0, len(arguments.pictures), arguments.batch):
-        pictures = arguments.pictures[start : start + arguments.batch]
-        for picture, result in zip(pictures, scorer.score(pictures), strict=True):
-            failed |= isinstance(result, PictureFailure)
-            write = _json_line if arguments.json else _table
-            sys.stdout.write(write(picture, result, scorer, KIDSART))
-        sys.stdout.flush()
-    return int(failed)
-
-
-def _load(arguments: argparse.Namespace) -> Scorer:
-    # Here and not at the top, so that --help and a wrong option answer at once.
-    from transformers.utils import logging
-
-    from ml.scorer import load_scorer
-
-    logging.disable_progress_bar()
-    folder = arguments.adapters or arguments.base.parent / "adapters"
-    if arguments.adapters and not folder.is_dir():
-        raise EngineError(f"There is no folder {folder}.")
-    adapters = {slug: folder / slug for slug in KIDSART.slugs if (folder / slug).is_dir()}
-    return load_scorer(
-        arguments.base, adapters, KIDSART, arguments.device, batch_size=arguments.batch
-    )
-
-
-def _json_line(
-    picture: Path, result: PictureScores | PictureFailure, scorer: Scorer, rubric: Rubric
-) -> str:
-    if isinstance(result, PictureFailure):
-        return json.dumps({"picture": str(picture), "error": result.error}) + "\n"
-    line = {
-        "picture": str(picture),
-        "dimensions": {slug: _as_json(result.dimensions[slug]) for slug in rubric.slugs},
-        "model": scorer.model,
-        "demo": scorer.demo,
-    }
-    return json.dumps(line, allow_nan=False) + "\n"
-
-
-def _as_json(score: DimensionScore) -> dict[str, object]:
-    return {
-        "score": score.score,
-        "level": score.level,
-        "interval": score.interval,
-        "logits": score.logits,
-        "score_token_mass": score.score_token_mass,
-        "adapter": score.adapter,
-        "abstained": score.abstained,
-    }
-
-
-def _table(
-    picture: Path, result: PictureScores | PictureFailure, scorer: Scorer, rubric: Rubric
-) -> str:
-    if isinstance(result, PictureFailure):
-        return f"{picture}\n  {result.error}\n\n"
-    origin = f"{scorer.model}, not for grading" if scorer.demo else scorer.model
-    lines = [f"{picture}  ({origin})"]
-    for dimension in rubric.dimensions:
-        score = result.dimensions[dimension.slug]
-        lines.append(f"  {dimension.name:<22}{_words(score)}  {score.adapter}")
-    return "\n".join(lines) + "\n\n"
-
-
-def _words(score: DimensionScore) -> str:
-    if score.score is None:
-        return f"no score: {score.abstained}"
-    likely = f"{score.interval[0]:.1f} to {score.interval[1]:.1f}" if score.interval else ""
-    return f"{score.level}  {score.score:.2f}  {likely:<10}"
 
 
 if __name__ == "__main__":

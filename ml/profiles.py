@@ -67,13 +67,19 @@ class Calibration:
 
 @dataclass(frozen=True)
 class BaseProfile:
-    """One base model, and how a dimension is asked that has no adapter (the prompted base)."""
+    """One base model, and how a dimension is asked that has no adapter (the prompted base).
+
+    ``recipe`` holds what training on this base needs different from ``ml.train.Recipe``.
+    """
 
     name: str
     sha256: str  # sha256_of_base
     image: ImageProfile
     prompt: PromptProfile = RUBRIC_PROMPT
     demo: bool = False  # True: not for grading
+    writes: bool = False  # True: can write sentences about a picture (ml.writer)
+    source: str = ""  # hub id and revision, for example Qwen/Qwen2.5-VL-7B-Instruct@cc59489
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

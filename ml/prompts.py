@@ -9,15 +9,17 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ml.errors import BundleError
 from ml.rubric import Dimension, Rubric
 
 IMAGE_TOKEN = "<|image_pad|>"
+ANSWER_BEGINS = "<|im_start|>assistant\n"  # activated adapters act from here on
 PICTURE = f"<|vision_start|>{IMAGE_TOKEN}<|vision_end|>"
-Layout = Literal["image_first", "text_first"]
+Layout = Literal["image_first", "text_first", "activated"]
+LAYOUTS = ("image_first", "text_first", "activated")
 CONTROL_TOKEN = re.compile(r"<\|[a-z_]+\|>")
 
 
@@ -29,6 +31,12 @@ class PromptProfile:
     {definition}: a dimension the model was never told about cannot be scored. ``texts`` replaces
     the template for single dimensions, word for word; it is for adapters made elsewhere, which
     must be asked exactly as they were trained.
+
+    The layout "activated" is for adapters that act on the end of the prompt only (activated LoRA,
+    arXiv 2504.12397). All words but ``answer`` are then the same for every dimension: the template
+    uses {rubric}, all names and definitions, and ``answer``, the beginning of the answer, says by
+    {name} which dimension is meant. The words come before the picture, so that they are computed
+    once for all pictures and the picture once for all dimensions.
     """
 
     name: str
@@ -36,17 +44,38 @@ class PromptProfile:
     system: str = "You are a helpful assistant."
     layout: Layout = "image_first"
     texts: Mapping[str, str] = field(default_factory=dict)
+    answer: str = ""
 
     def __post_init__(self) -> None:
-        if "{definition}" not in self.template and not self.texts:
-            raise BundleError(f"Prompt profile {self.name!r} leaves out the {{definition}}.")
-        if self.layout not in ("image_first", "text_first"):
-            raise BundleError(f"Prompt profile {self.name!r} has an unknown layout: {self.layout}.")
+        title = f"Prompt profile {self.name!r}"
+        if self.layout not in LAYOUTS:
+            raise BundleError(f"{title} has an unknown layout: {self.layout}.")
+        if self.layout == "activated":
+            own_words = set(re.findall(r"\{(name|definition|levels)\}", self.template))
+            if own_words or self.texts or "{name}" not in self.answer:
+                raise BundleError(
+                    f"{title} must begin alike for all dimensions and name the dimension in its "
+                    "answer, because its adapters act on the answer only."
+                )
+        if "{definition}" not in self.template and "{rubric}" not in self.template:
+            if not self.texts:
+                raise BundleError(f"{title} leaves out the {{definition}}.")
 
 
 RUBRIC_PROMPT = PromptProfile(
     name="rubric-1",
     template="{name}: {definition} Which level, {first} to {last}?",
+)
+TEXT_FIRST_PROMPT = replace(RUBRIC_PROMPT, name="rubric-text-first-1", layout="text_first")
+LEVELS_PROMPT = PromptProfile(
+    name="rubric-levels-1",
+    template="{name}: {definition} {levels} Which level, {first} to {last}?",
+)
+ACTIVATED_PROMPT = PromptProfile(
+    name="rubric-activated-1",
+    template="{rubric} Which level, {first} to {last}?",
+    layout="activated",
+    answer="{name}:",
 )
 
 
@@ -58,14 +87,15 @@ def build_prompt(rubric: Rubric, dimension: str, profile: PromptProfile = RUBRIC
             or claim a second picture, or the profile has no words for this dimension.
     """
     text = _question(rubric, rubric[dimension], profile)
-    for part in (text, profile.system):
+    answer = _filled(profile.answer, rubric, rubric[dimension])
+    for part in (text, answer, profile.system):
         if CONTROL_TOKEN.search(part):
             raise BundleError(f"The words of {dimension!r} contain a control token of the model.")
     user = PICTURE + text if profile.layout == "image_first" else text + PICTURE
     return (
         f"<|im_start|>system\n{profile.system}<|im_end|>\n"
         f"<|im_start|>user\n{user}<|im_end|>\n"
-        "<|im_start|>assistant\n"
+        f"{ANSWER_BEGINS}{answer}"
     )
 
 
@@ -77,8 +107,12 @@ def prompt_sha256(prompt: str) -> str:
 def _question(rubric: Rubric, dimension: Dimension, profile: PromptProfile) -> str:
     if dimension.slug in profile.texts:
         return profile.texts[dimension.slug]
-    if "{definition}" not in profile.template:
+    if "{definition}" not in profile.template and "{rubric}" not in profile.template:
         raise BundleError(f"Prompt profile {profile.name!r} has no words for {dimension.slug!r}.")
+    return _filled(profile.template, rubric, dimension)
+
+
+def _filled(template: str, rubric: Rubric, dimension: Dimension) -> str:
     numbered = zip(rubric.level_numbers, dimension.levels, strict=True)
     values = {
         "name": dimension.name,
@@ -86,6 +120,7 @@ def _question(rubric: Rubric, dimension: Dimension, profile: PromptProfile) -> s
         "first": str(rubric.first_level),
         "last": str(rubric.last_level),
         "levels": " ".join(f"{number}: {words}" for number, words in numbered),
+        "rubric": " ".join(f"{d.name}: {d.definition}" for d in rubric.dimensions),
     }
     # One pass, so that braces in a school's own words stay what they are.
-    return re.sub(r"\{(\w+)\}", lambda m: values.get(m[1], m[0]), profile.template)
+    return re.sub(r"\{(\w+)\}", lambda m: values.get(m[1], m[0]), template)
