@@ -25,6 +25,7 @@ Rows = list[tuple[int, list[str]]]  # line number and cells
 
 NAME_COLUMNS = ("name", "file", "filename", "image", "picture")
 MISSING = ("", "na", "nan")
+LARGEST = 1e6  # beyond it, squares and sums would overflow sooner or later
 PICTURE_SUFFIXES = (  # what ml.images reads
     *(".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif"),
     *(".heic", ".heif"),
@@ -146,7 +147,7 @@ def match_names(wanted: Sequence[str], there: Sequence[str]) -> dict[str, str]:
     that ``1/cat.png`` and ``2/cat.png`` never share a picture. Names without a pair are left out.
     """
     pairs: dict[str, str] = {}
-    for part in (_whole, _without_suffix, _base, _stem):
+    for part in (_whole, _without_suffix, _base, picture_stem):
         left, right = _by_part(wanted, part), _by_part(there, part)
         taken = set(pairs.values())
         for key, names in left.items():
@@ -177,7 +178,8 @@ def _base(name: str) -> str:
     return PurePosixPath(_whole(name)).name
 
 
-def _stem(name: str) -> str:
+def picture_stem(name: str) -> str:
+    """The name without folders and without the extension of a picture."""
     return _base(_without_suffix(name))
 
 
@@ -280,8 +282,8 @@ def _level(text: str, decimal_comma: bool, levels: tuple[int, int] | None, where
         return math.nan
     number = text.replace(",", ".") if decimal_comma else text
     value = float(number) if NUMBER.fullmatch(number) else math.inf
-    if not math.isfinite(value):
-        raise EngineError(f"{where}: “{text[:40]}” is not a number.")
+    if abs(value) > LARGEST:
+        raise EngineError(f"{where}: “{text[:40]}” is not a number that can be a level.")
     if levels and not levels[0] <= value <= levels[1]:
         raise EngineError(f"{where}: {text} is not between {levels[0]} and {levels[1]}.")
     return value
