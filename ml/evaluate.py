@@ -41,7 +41,8 @@ from ml.metrics import (
 from ml.rubric import KIDSART
 
 METRICS = ("spearman", "pearson", "qwk", "mae", "mse", "accuracy", "bias", "coverage")
-UNCLEAR = "several pictures could be meant by the name"
+UNKNOWN = "none by this name"
+UNCLEAR = "several could be meant by the name"
 Missing = dict[str, str | None]  # name, dimension (None: the whole picture), side, reason
 
 
@@ -82,12 +83,15 @@ def evaluate(
     missing: list[Missing] = []
     for slug in slugs:
         score = predictions.get(slug, np.full(count, math.nan))
-        ratings = labels.get(slug, np.full(count, math.nan)).reshape(count, -1)  # (N, R)
+        ratings = np.atleast_2d(labels.get(slug, np.full(count, math.nan)).T).T  # (N, R)
         ends = None if intervals is None else intervals.get(slug)
         _refuse_nonsense(slug, score, ratings, ends)
         dimensions[slug] = _dimension(score, ratings, ends, levels, seed, rounds)
         why = "abstained" if slug in predictions else "the dimension was not predicted"
         missing += _gaps(names, slug, np.isnan(score), "prediction", why)
+        if ends is not None:
+            bare = np.isnan(ends).any(axis=1) & ~np.isnan(score)
+            missing += _gaps(names, slug, bare, "prediction", "no interval")
         why = "nobody gave a level" if slug in labels else "the dimension has no labels"
         missing += _gaps(names, slug, np.isnan(mean_of_raters(ratings)), "label", why)
     return {"dimensions": dimensions, "macro": _macro(dimensions), "missing": missing}
@@ -138,23 +142,28 @@ def _dimension(
         spans[name] = bootstrap(metric, *arrays, seed=seed, rounds=rounds)
     if figures["coverage"].value is None and len(x):
         figures["coverage"] = Figure(None, "the predictions have no intervals")
-    reasons = {name: figure.reason for name, figure in figures.items() if figure.reason}
-    reasons |= {
-        f"ci.{name}": span.reason
-        for name, span in spans.items()
-        if span.reason and name not in reasons
-    }
+    baseline = baselines(y, levels)
     human = human_agreement(ratings[known], levels)
+    reasons = _reasons("", figures)
     if human is None:
         reasons["human"] = "no picture has two raters"
+    if len(x):
+        reasons |= _reasons("ci.", {k: v for k, v in spans.items() if figures[k].reason is None})
+        reasons |= _reasons("human.", human or {})
+        reasons |= _reasons("baseline.mode.", baseline["mode"])
     return {
         "n": len(x),
         **_plain(figures),
-        "baseline": _plain(baselines(y, levels)),
+        "baseline": _plain(baseline),
         "ci": {name: list(span.ends) if span.ends else None for name, span in spans.items()},
         "human": _plain(human),
         "reasons": reasons,
     }
+
+
+def _reasons(prefix: str, figures: Mapping[str, Any]) -> dict[str, str]:
+    reasons = {prefix + name: getattr(figure, "reason", None) for name, figure in figures.items()}
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 def _plain(value: Any) -> Any:
@@ -297,7 +306,7 @@ def _unmatched(
 ) -> list[Missing]:
     known, stems = set(matched), {picture_stem(other) for other in others}
     return [
-        _missing(name, None, side, UNCLEAR if picture_stem(name) in stems else f"no such {side}")
+        _missing(name, None, side, UNCLEAR if picture_stem(name) in stems else UNKNOWN)
         for name in names
         if name not in known
     ]

@@ -104,7 +104,8 @@ def _gaps_in_words(missing: Sequence[Mapping[str, str | None]]) -> str:
     for (side, slug, reason), of in names.items():
         more = f" and {len(of) - NAMES_SHOWN} more" if len(of) > NAMES_SHOWN else ""
         shown = ", ".join(of[:NAMES_SHOWN]) + more
-        lines.append(f"  no {side}{f' of {slug}' if slug else ''}, {reason} ({len(of)}): {shown}\n")
+        what = f"{side} of {slug}" if slug else side
+        lines.append(f"  {what}: {reason} ({len(of)}): {shown}\n")
     return "".join(["\nNot compared:\n", *lines]) if lines else ""
 
 
@@ -163,7 +164,8 @@ def write_plots(
             slug: _draw_dimension(slug, figures, predictions[slug], labels[slug], levels)
             for slug, figures in compared.items()
         }
-        drawn["overview"] = _draw_overview(compared)
+        if compared:
+            drawn["overview"] = _draw_overview(compared)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name, figure in drawn.items():
