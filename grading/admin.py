@@ -63,3 +63,9 @@ class PromotionAdmin(ReadOnlyAdmin):
 class AuditEventAdmin(ReadOnlyAdmin):
     list_display = ["at", "actor", "verb", "object_kind", "object_code", "ip_address"]
     list_filter = ["verb", "object_kind"]
+
+
+@admin.register(models.FeedbackJob)
+class FeedbackJobAdmin(ReadOnlyAdmin):
+    list_display = ["__str__", "score_set", "error", "finished_at"]
+    list_filter = ["status"]

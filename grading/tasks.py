@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from celery import Task, current_app, shared_task
 from django.conf import settings
@@ -31,18 +31,22 @@ from grading.models import (
     AdapterSet,
     Artwork,
     FeedbackDraft,
+    FeedbackJob,
     IntakeJob,
     Job,
     Picture,
+    ScoreSet,
     ScoringJob,
 )
 from ml.errors import BundleError
 from ml.feedback import compose
 from ml.interface import PictureFailure, PictureScores
+from ml.profiles import read_base_profile
 from ml.rubric import Rubric
 
 if TYPE_CHECKING:
     from ml.scorer import TorchScorer
+    from ml.writer import FeedbackRequest, FeedbackWriter
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +162,8 @@ def score_pictures(job_id: int) -> None:
                     _draft_feedback(score_set, rubric, result)
 
 
-def _draft_feedback(score_set: Any, rubric: Rubric, scores: PictureScores) -> None:
+def _draft_feedback(score_set: ScoreSet, rubric: Rubric, scores: PictureScores) -> None:
+    """Compose words at once; a model that writes adds its own when no picture waits for scores."""
     given = {slug: s for slug, s in scores.dimensions.items() if s.level is not None}
     if not given:
         return
@@ -176,7 +181,11 @@ def _draft_feedback(score_set: Any, rubric: Rubric, scores: PictureScores) -> No
         origin=FeedbackDraft.Origin.COMPOSED,
         strength=words.strength,
         next_step=words.next_step,
+        seed=score_set.picture_id,
     )
+    if _can_write(score_set.job.adapter_set):
+        job = FeedbackJob.objects.create(score_set=score_set)
+        send_on_commit(write_feedback, job.pk)
 
 
 _loaded: dict[tuple[str, int], TorchScorer] = {}  # one model a worker process, loaded on first use
@@ -205,6 +214,13 @@ def _scorer(adapter_set: AdapterSet, rubric: Rubric) -> TorchScorer:
     return _loaded[key]
 
 
+def _can_write(adapter_set: AdapterSet) -> bool:
+    try:
+        return read_base_profile(adapter_set.base.folder).writes
+    except BundleError:
+        return False  # its folder has gone since it was loaded: nothing is there to write with
+
+
 @contextmanager
 def local_paths(files: Sequence[FieldFile]) -> Iterator[list[Path]]:
     """Paths of stored files; a storage that is not a folder is copied from first."""
@@ -220,12 +236,78 @@ def local_paths(files: Sequence[FieldFile]) -> Iterator[list[Path]]:
         yield paths
 
 
+# -------------------------------------------------------------------------------------- feedback
+@shared_task
+def write_feedback(job_id: int) -> None:
+    """Have the base model write the words for a class at once, when no picture waits for scores.
+
+    Pictures that arrive meanwhile wait for one batch at most, which is bounded in length.
+    """
+    if FeedbackJob.objects.must_stand_back():
+        return  # the row stays, and the sweep rings again
+    jobs = FeedbackJob.objects.claim_batch(job_id, settings.FEEDBACK_BATCH)
+    if not jobs:
+        return  # delivered twice, or already written in somebody else's batch
+
+    pictures = [job.score_set.picture for job in jobs]
+    try:
+        with lease_kept(jobs), local_paths([picture.full for picture in pictures]) as paths:
+            requests = [_request(job, path) for job, path in zip(jobs, paths, strict=True)]
+            results = _writer(jobs[0].score_set.job.adapter_set).write(requests)
+    except Exception:
+        for job in jobs:
+            job.fail(_("The model stopped while it wrote feedback. The composed words stand."))
+        raise
+    for job, result in zip(jobs, results, strict=True):
+        with transaction.atomic():
+            if job.succeed():
+                FeedbackDraft.objects.create(
+                    score_set=job.score_set,
+                    job=job,
+                    origin=result.origin,
+                    strength=result.feedback.strength,
+                    next_step=result.feedback.next_step,
+                    seed=result.seed,
+                    note=result.reason,
+                )
+
+
+def _request(job: FeedbackJob, path: Path) -> FeedbackRequest:
+    from ml.writer import FeedbackRequest
+
+    artwork = job.score_set.picture.artwork
+    scores = list(job.score_set.scores.exclude(level=None).select_related("dimension"))
+    return FeedbackRequest(
+        picture=path,
+        levels={s.dimension.slug: s.level for s in scores if s.level is not None},
+        expected={s.dimension.slug: s.expected for s in scores if s.expected is not None},
+        title=artwork.assignment.title,
+        task=artwork.assignment.task,
+        grade=artwork.assignment.classroom.grade,
+        names=_names(artwork.student.display_name) if artwork.student else (),
+        seed=job.score_set.picture_id,
+    )
+
+
+def _names(display_name: str) -> tuple[str, ...]:
+    """What the child may be called: "Amara B." is also Amara."""
+    return (display_name, display_name.split()[0])
+
+
+def _writer(adapter_set: AdapterSet) -> FeedbackWriter:
+    from ml.writer import FeedbackWriter
+
+    rubric = adapter_set.rubric_version.as_ml_rubric()
+    return FeedbackWriter(_scorer(adapter_set, rubric)._base, rubric)
+
+
 # ----------------------------------------------------------------------------------------- sweep
 @shared_task
 def sweep() -> None:
     """Ring again for what was lost: leases that ran out, rings that a broker forgot."""
     _sweep(IntakeJob, prepare_picture, "io")
     _sweep(ScoringJob, score_pictures, "gpu")
+    _sweep(FeedbackJob, write_feedback, "gpu")  # second: rings for scores leave it no empty queue
     for picture in Picture.objects.filter(scoring_jobs=None, artwork__removed_at=None)[
         :RESEND_AT_MOST
     ]:
@@ -236,7 +318,9 @@ def sweep() -> None:
         send(prepare_picture, IntakeJob.objects.create(artwork=artwork).pk)
 
 
-def _sweep(model: type[IntakeJob] | type[ScoringJob], task: Task, queue: str) -> None:
+def _sweep(
+    model: type[IntakeJob] | type[ScoringJob] | type[FeedbackJob], task: Task, queue: str
+) -> None:
     gave_up = _("This picture stopped the program %(count)s times. Replace it with another photo.")
     for job in model.objects.lost().order_by("pk")[:RESEND_AT_MOST]:
         if job.attempt >= settings.JOB_MAX_ATTEMPTS:

@@ -170,7 +170,10 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_DEFAULT_QUEUE = "io"
-CELERY_TASK_ROUTES = {"grading.tasks.score_pictures": {"queue": "gpu"}}
+CELERY_TASK_ROUTES = {
+    "grading.tasks.score_pictures": {"queue": "gpu"},
+    "grading.tasks.write_feedback": {"queue": "gpu"},
+}
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
@@ -183,6 +186,7 @@ CELERY_BEAT_SCHEDULE = {
 JOB_LEASE_S = float(os.environ.get("KIDSART_JOB_LEASE_S", 60))  # renewed every third of it
 JOB_MAX_ATTEMPTS = 5
 SCORING_BATCH = int(os.environ.get("KIDSART_SCORING_BATCH", 8))
+FEEDBACK_BATCH = int(os.environ.get("KIDSART_FEEDBACK_BATCH", 32))  # about a class
 SCORING_DEVICE = os.environ.get("KIDSART_DEVICE", "auto")
 HEARTBEAT_S = float(os.environ.get("KIDSART_HEARTBEAT_S", 5))
 DEMO_MODEL_DIR = BASE_DIR / "ml" / "demo_model"

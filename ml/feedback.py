@@ -1,7 +1,8 @@
 """A strength and a next step for one picture, put together from words. Standard library only.
 
-Used where the model cannot write. It knows the levels of the picture and nothing else of it, so it
-says nothing that the level does not say. ``lint`` checks all feedback, whoever wrote it.
+Used at once for every picture, and kept where the model cannot write (``ml.writer``). It knows the
+levels of the picture and nothing else of it, so it says nothing that the level does not say.
+``lint`` checks all feedback, whoever wrote it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,17 @@ from ml.feedback_lint import Finding, Subject, lint
 from ml.feedback_words import NOTICED, TRY_NEXT, Bank, Phrase
 from ml.rubric import KIDSART, Dimension, Rubric
 
-__all__ = ["Feedback", "Finding", "Subject", "compose", "lint"]
+__all__ = [
+    "Feedback",
+    "Finding",
+    "Focus",
+    "Subject",
+    "chance_of",
+    "choose_focus",
+    "compose",
+    "is_young",
+    "lint",
+]
 
 LAST_YOUNG_GRADE = 2  # up to here: the first half of each sentence, about ten words
 MAX_TITLE_LETTERS = 60
@@ -40,6 +51,14 @@ class Feedback:
     next_step: str
 
 
+@dataclass(frozen=True)
+class Focus:
+    """What the words are about: one dimension to notice and one to work on."""
+
+    strong: Dimension
+    growing: Dimension
+
+
 def compose(
     rubric: Rubric,
     levels: Mapping[str, int],
@@ -54,20 +73,38 @@ def compose(
     counts as its level. ``grade`` is the school grade, None if unknown. The same arguments always
     give the same words.
     """
-    seen = [d for d in rubric.dimensions if d.slug in levels]
-    if any(levels[d.slug] not in rubric.level_numbers for d in seen):
-        raise ValueError("a level is not on the scale of the rubric")
-    chance = Random(f"feedback {seed}")  # neighboring numbers alone begin alike
-    young = grade is not None and grade <= LAST_YOUNG_GRADE
+    chance = chance_of(seed)
+    young = is_young(grade)
     title = " ".join(title.split())
-    if not seen:
+    focus = choose_focus(rubric, levels, expected, chance)
+    if focus is None:
         return Feedback(chance.choice(NOTHING_NOTICED), chance.choice(NOTHING_NEXT))
-    strong = _strongest(seen, levels, chance)
-    growing = _growing(seen, strong, levels, expected, rubric.last_level, chance)
+    strong, growing = focus.strong, focus.growing
     return Feedback(
         strength=_strength(strong, levels[strong.slug] - rubric.first_level, title, young, chance),
         next_step=_next_step(growing, levels[growing.slug] - rubric.first_level, young, chance),
     )
+
+
+def chance_of(seed: int) -> Random:
+    return Random(f"feedback {seed}")  # neighboring numbers alone begin alike
+
+
+def is_young(grade: int | None) -> bool:
+    return grade is not None and grade <= LAST_YOUNG_GRADE
+
+
+def choose_focus(
+    rubric: Rubric, levels: Mapping[str, int], expected: Mapping[str, float], chance: Random
+) -> Focus | None:
+    """None without any level. With ``chance_of`` the same seed, what ``compose`` speaks of."""
+    seen = [d for d in rubric.dimensions if d.slug in levels]
+    if any(levels[d.slug] not in rubric.level_numbers for d in seen):
+        raise ValueError("a level is not on the scale of the rubric")
+    if not seen:
+        return None
+    strong = _strongest(seen, levels, chance)
+    return Focus(strong, _growing(seen, strong, levels, expected, rubric.last_level, chance))
 
 
 def _strongest(seen: Sequence[Dimension], levels: Mapping[str, int], chance: Random) -> Dimension:

@@ -92,16 +92,31 @@ def build_prompt(rubric: Rubric, dimension: str, profile: PromptProfile = RUBRIC
         if CONTROL_TOKEN.search(part):
             raise BundleError(f"The words of {dimension!r} contain a control token of the model.")
     user = PICTURE + text if profile.layout == "image_first" else text + PICTURE
-    return (
-        f"<|im_start|>system\n{profile.system}<|im_end|>\n"
-        f"<|im_start|>user\n{user}<|im_end|>\n"
-        f"{ANSWER_BEGINS}{answer}"
-    )
+    return _turns(profile.system, user) + answer
+
+
+def build_question(text: str, system: str) -> str:
+    """The full chat text of a free question about one picture, which comes before ``text``.
+
+    Raises:
+        BundleError: the words contain control tokens.
+    """
+    if CONTROL_TOKEN.search(text) or CONTROL_TOKEN.search(system):
+        raise BundleError("The words of a question contain a control token of the model.")
+    return _turns(system, PICTURE + text)
 
 
 def prompt_sha256(prompt: str) -> str:
     """Names the exact words an adapter was trained with, including those of its rubric."""
     return hashlib.sha256(prompt.encode()).hexdigest()
+
+
+def _turns(system: str, user: str) -> str:
+    return (
+        f"<|im_start|>system\n{system}<|im_end|>\n"
+        f"<|im_start|>user\n{user}<|im_end|>\n"
+        f"{ANSWER_BEGINS}"
+    )
 
 
 def _question(rubric: Rubric, dimension: Dimension, profile: PromptProfile) -> str:

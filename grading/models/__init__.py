@@ -2,7 +2,7 @@ from grading.models.adapters import AdapterSet, AdapterVersion, BaseModel, Promo
 from grading.models.annotations import Annotation, DraftLevel, Review, ReviewDraft
 from grading.models.artworks import Artwork, Assignment, IntakeJob, Picture
 from grading.models.audit import AuditEvent
-from grading.models.feedback import FeedbackDraft
+from grading.models.feedback import FeedbackDraft, FeedbackJob
 from grading.models.frozen import FrozenError, FrozenModel
 from grading.models.jobs import Heartbeat, Job
 from grading.models.people import (
@@ -30,6 +30,7 @@ __all__ = [
     "DraftLevel",
     "Enrollment",
     "FeedbackDraft",
+    "FeedbackJob",
     "FrozenError",
     "FrozenModel",
     "Heartbeat",

@@ -1,25 +1,77 @@
+"""Words proposed with the scores, and the jobs that have a model write them."""
+
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from grading.models.artworks import IntakeJob
 from grading.models.frozen import FrozenModel
-from grading.models.scoring import ScoreSet
+from grading.models.jobs import Job, JobQuerySet
+from grading.models.scoring import ScoreSet, ScoringJob
+
+
+class FeedbackJobQuerySet(JobQuerySet["FeedbackJob"]):
+    def claim_batch(self, pk: int, limit: int) -> list[FeedbackJob]:
+        """Claim this job and up to ``limit`` - 1 waiting ones that the same model writes."""
+        return self.claim_alike(pk, limit, "score_set__job__adapter_set")
+
+    def must_stand_back(self) -> bool:
+        """Pictures wait for their scores, or soon will: somebody may be looking at them."""
+        return ScoringJob.objects.waiting().exists() or IntakeJob.objects.open().exists()
+
+
+class FeedbackJob(Job):
+    """Has the base model write the words for one set of scores. The composed ones stand already."""
+
+    score_set = models.ForeignKey(ScoreSet, models.CASCADE, related_name="feedback_jobs")
+
+    objects = FeedbackJobQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["score_set"],
+                condition=Q(status__in=["queued", "running"]),
+                name="one_open_feedback_job_a_score_set",
+            )
+        ]
+        indexes = [models.Index(fields=["status", "id"], name="feedback_job_queue")]
+
+    def succeed(self) -> bool:
+        """False if a later attempt has taken the job over."""
+        return self._close(self.Status.SUCCEEDED)
 
 
 class FeedbackDraft(FrozenModel):
-    """The words proposed with the scores. What the teacher makes of them is in the review."""
+    """The words proposed with the scores. What the teacher makes of them is in the review.
+
+    The first draft of a set of scores is composed at once, with no job. A model that writes adds a
+    second one later, and the newest counts; a fallback says in ``note`` why it was not written.
+    """
 
     class Origin(models.TextChoices):
         COMPOSED = "composed", _("put together from the rubric's words")
         WRITTEN = "written", _("written by the model")
 
-    score_set = models.OneToOneField(ScoreSet, models.CASCADE, related_name="feedback_draft")
+    score_set = models.ForeignKey(ScoreSet, models.CASCADE, related_name="feedback_drafts")
+    job = models.OneToOneField(FeedbackJob, models.CASCADE, null=True, related_name="draft")
     origin = models.CharField(max_length=10, choices=Origin.choices)
     strength = models.TextField()
     next_step = models.TextField()
+    seed = models.BigIntegerField(null=True)  # what chance began with; null: before it was kept
+    note = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=now)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["score_set"], condition=Q(job=None), name="one_first_draft_a_score_set"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"feedback draft for {self.score_set}"

@@ -51,6 +51,22 @@ class JobQuerySet(models.QuerySet[JobT]):
         )
         return self.get(pk=pk) if won else None
 
+    def claim_alike(self, pk: int, limit: int, by: str) -> list[JobT]:
+        """Claim this job and up to ``limit`` - 1 waiting ones that are the same in ``by``.
+
+        A job on its second attempt is claimed alone: if its picture brings the process down,
+        it takes nobody else along.
+        """
+        first = self.claim(pk)
+        if first is None:
+            return []
+        if first.attempt > 1:
+            return [first]
+        same = self.filter(pk=pk).values(by)
+        others = self.waiting().filter(**{f"{by}__in": same}, attempt=0).order_by("pk")
+        ids = list(others.values_list("pk", flat=True)[: limit - 1])
+        return [first, *(job for other in ids if (job := self.claim(other)))]
+
     def renew(self, jobs: Iterable[Job]) -> None:
         """Extend the leases of claimed jobs; one that was taken over stays with its new worker."""
         for job in jobs:

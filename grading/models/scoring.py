@@ -16,19 +16,8 @@ from ml.interface import PictureScores
 
 class ScoringJobQuerySet(JobQuerySet["ScoringJob"]):
     def claim_batch(self, pk: int, limit: int) -> list[ScoringJob]:
-        """Claim this job and up to ``limit`` - 1 waiting ones that the same model scores.
-
-        A job on its second attempt is claimed alone: if its picture brings the process down,
-        it takes nobody else along.
-        """
-        first = self.claim(pk)
-        if first is None:
-            return []
-        if first.attempt > 1:
-            return [first]
-        others = self.waiting().filter(adapter_set=first.adapter_set_id, attempt=0).order_by("pk")
-        ids = list(others.values_list("pk", flat=True)[: limit - 1])
-        return [first, *(job for pk in ids if (job := self.claim(pk)))]
+        """Claim this job and up to ``limit`` - 1 waiting ones that the same model scores."""
+        return self.claim_alike(pk, limit, "adapter_set")
 
     def request(self, picture: Picture) -> ScoringJob | None:
         """A new job for this picture, or the one already open; None if no model is installed."""

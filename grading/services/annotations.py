@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -42,17 +43,21 @@ class Proposal:
 
     picture: Picture | None
     score_set: ScoreSet | None
-    feedback: FeedbackDraft | None
+    drafts: list[FeedbackDraft]  # in the order they were made; the newest counts
     levels: dict[int, int]  # dimension pk -> proposed level; none where the model abstained
+
+    @property
+    def feedback(self) -> FeedbackDraft | None:
+        return self.drafts[-1] if self.drafts else None
 
 
 def newest_proposal(artwork: Artwork) -> Proposal:
     picture = artwork.pictures.last()
     score_set = picture.score_sets.last() if picture else None
-    feedback = FeedbackDraft.objects.filter(score_set=score_set).first() if score_set else None
+    drafts = list(score_set.feedback_drafts.all()) if score_set else []
     scores = score_set.scores.all() if score_set else []
     levels = {s.dimension_id: s.level for s in scores if s.level is not None}
-    return Proposal(picture, score_set, feedback, levels)
+    return Proposal(picture, score_set, drafts, levels)
 
 
 def proposal_mark(score_set: ScoreSet | None) -> str:
@@ -118,6 +123,12 @@ def words_in_force(decided: Decided, proposed: FeedbackDraft | None) -> Words:
     return Words(strength, next_step)
 
 
+def draft_behind(words: Words, drafts: Sequence[FeedbackDraft]) -> FeedbackDraft | None:
+    """The draft that says just this; where the words are a person's own, the newest."""
+    same = (d for d in reversed(drafts) if Words(d.strength, d.next_step) == words)
+    return next(same, drafts[-1] if drafts else None)
+
+
 @transaction.atomic
 def set_level(artwork: Artwork, dimension: RubricDimension, level: int | None, by: User) -> None:
     """Save one level of the draft; None clears it, and the model's proposal stands again.
@@ -177,18 +188,21 @@ def set_words(
 ) -> None:
     """Save the teacher's words of the draft.
 
-    ``begun_with`` is the mark of the words that the writer had before them.
+    ``begun_with`` is the mark of the words that the writer had before them. A draft that the model
+    has written meanwhile is no reason to refuse: the person keeps what they began with.
 
     Raises:
         WordsChanged: somebody else has saved other words since; nothing was saved.
     """
     Artwork.objects.select_for_update().get(pk=artwork.pk)
     said = decided(artwork)
-    stored = words_in_force(said, newest_proposal(artwork).feedback)
+    proposal = newest_proposal(artwork)
+    stored = words_in_force(said, proposal.feedback)
     words = Words(strength, next_step)
     if words == stored:
         return
-    if begun_with is not None and begun_with != stored.mark:
+    known = {stored.mark, *(words_in_force(said, draft).mark for draft in proposal.drafts)}
+    if begun_with is not None and begun_with not in known:
         raise WordsChanged(stored, said.by)
     draft = _open_draft(artwork, by)
     draft.strength, draft.next_step, draft.updated_by = strength, next_step, by
@@ -244,7 +258,7 @@ def _freeze(artwork: Artwork, proposal: Proposal, draft: ReviewDraft | None, by:
         artwork=artwork,
         picture=proposal.picture,
         score_set=proposal.score_set,
-        feedback_draft=words,
+        feedback_draft=draft_behind(Words(strength, next_step), proposal.drafts),
         reviewer=by,
         strength=strength,
         next_step=next_step,

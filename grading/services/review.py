@@ -33,7 +33,13 @@ from grading.models import (
     ScoringJob,
     User,
 )
-from grading.services.annotations import Decided, Words, proposal_mark, words_in_force
+from grading.services.annotations import (
+    Decided,
+    Words,
+    draft_behind,
+    proposal_mark,
+    words_in_force,
+)
 from grading.services.board import UNDER_WAY, State, in_board_order, newest, with_state
 
 AVERAGE_FROM = 3  # confirmed pictures; of fewer, an average would show one child's levels
@@ -126,7 +132,7 @@ class PicturePage:
     review: Review | None  # the last confirmation
     draft: ReviewDraft | None
     score_set: ScoreSet | None
-    proposed_words: FeedbackDraft | None
+    drafts: list[FeedbackDraft]  # proposed words in the order they were made; the newest counts
     rows: list[Row]
     decided: Decided
     class_pictures: list[ClassPicture]  # in the order of the board
@@ -171,7 +177,12 @@ class PicturePage:
 
     @property
     def words(self) -> Words:
-        return words_in_force(self.decided, self.proposed_words)
+        return words_in_force(self.decided, self.drafts[-1] if self.drafts else None)
+
+    @property
+    def proposed_words(self) -> FeedbackDraft | None:
+        """The draft that was taken over, or else the newest."""
+        return draft_behind(self.words, self.drafts)
 
     @property
     def words_are_edited(self) -> bool:
@@ -223,7 +234,8 @@ def picture_page(artwork: Any) -> PicturePage:
     levels = _levels_of([review for _code, _state, review in siblings if review], draft)
     review: Review | None = getattr(artwork, "newest_review", None)
     said = _decided(draft, review, levels)
-    scores = {score.dimension_id: score for score in _scores(artwork)}
+    said_by_model = list(_scores(artwork))
+    scores = {score.dimension_id: score for score in said_by_model}
     score_set = next(iter(scores.values())).score_set if scores else None
     rows = [
         Row(dimension, words, scores.get(dimension.pk), said.levels.get(dimension.pk),
@@ -239,7 +251,7 @@ def picture_page(artwork: Any) -> PicturePage:
         review=review,
         draft=draft,
         score_set=score_set,
-        proposed_words=getattr(score_set, "feedback_draft", None),
+        drafts=list({s.draft.pk: s.draft for s in said_by_model if hasattr(s, "draft")}.values()),
         rows=rows,
         decided=said,
         class_pictures=[
@@ -315,11 +327,13 @@ def _dimensions(artwork: Artwork) -> list[tuple[RubricDimension, dict[int, str]]
     return list(found.values())
 
 
-def _scores(artwork: Any) -> Iterable[DimensionScore]:
+def _scores(artwork: Any) -> Iterable[Any]:
+    """What the model said, each score once for every ``draft`` of words there is, oldest first."""
     if artwork.score_set_id is None:
         return []
-    return DimensionScore.objects.filter(score_set=artwork.score_set_id).select_related(
-        "adapter__dimension",
-        "score_set__feedback_draft",
-        "score_set__job__adapter_set__base",
+    scores: QuerySet[Any] = DimensionScore.objects.filter(score_set=artwork.score_set_id).annotate(
+        draft=FilteredRelation("score_set__feedback_drafts")
     )
+    return scores.select_related(
+        "draft", "adapter__dimension", "score_set__job__adapter_set__base"
+    ).order_by("draft__pk", "dimension__position")
