@@ -30,7 +30,7 @@ from ml.bundle import LoadedBase
 from ml.errors import BundleError, UnreadablePicture
 from ml.feedback import Feedback, Focus, chance_of, choose_focus, compose, is_young, lint
 from ml.images import fit_picture, load_picture
-from ml.processing import END_OF_TURN, PAD_TOKEN, picture_tensors, prompt_tensors
+from ml.processing import END_OF_TURN, PAD_TOKEN
 from ml.prompts import build_question
 from ml.rubric import Rubric
 
@@ -192,20 +192,20 @@ class FeedbackWriter:
 
     def _generate(self, asked: Sequence[_Asked]) -> list[str]:
         """One batch; each answer with the token that ended it, if it ended."""
-        base, tokenizer = self._base, self._base.processor.tokenizer
-        tokens = prompt_tensors(
-            base.processor, [one.prompt for one in asked], base.profile.image.size_px
-        )
-        pixels, grid = picture_tensors(base.processor, [one.picture for one in asked])
-        ends = tokenizer.convert_tokens_to_ids([END_OF_TURN, PAD_TOKEN])
-        device = base.model.device
-        said = base.model.generate(
-            # Answers continue where prompts end, so here padding goes to the left.
-            input_ids=_padded_left(tokens.input_ids, tokens.last).to(device),
-            attention_mask=_padded_left(tokens.attention_mask, tokens.last).to(device),
-            mm_token_type_ids=_padded_left(tokens.mm_token_type_ids, tokens.last).to(device),
-            pixel_values=pixels.to(device),
-            image_grid_thw=grid.to(device),
+        model, processor = self._base.model, self._base.processor
+        inputs = processor(
+            images=[one.picture for one in asked],
+            text=[one.prompt for one in asked],
+            do_resize=False,  # fitted already
+            padding=True,
+            padding_side="left",  # answers continue where prompts end
+            return_tensors="pt",
+        ).to(model.device)
+        ends = processor.tokenizer.convert_tokens_to_ids([END_OF_TURN, PAD_TOKEN])
+        said = model.generate(
+            # Without the types of tokens, positions would silently be plain ones.
+            mm_token_type_ids=inputs.pop("mm_token_type_ids"),
+            **inputs,
             logits_processor=LogitsProcessorList([OwnDice(one.seed for one in asked)]),
             generation_config=GenerationConfig(
                 do_sample=False,  # the dice leave one token to choose
@@ -216,9 +216,9 @@ class FeedbackWriter:
                 pad_token_id=ends[1],
             ),
         )
-        base.model.model.rope_deltas = None  # generate leaves the positions of this batch behind
-        rows = said[:, tokens.input_ids.shape[1] :].tolist()
-        return [tokenizer.decode(_until(row, ends)) for row in rows]
+        model.model.rope_deltas = None  # generate leaves the positions of this batch behind
+        rows = said[:, inputs["input_ids"].shape[1] :].tolist()
+        return [processor.tokenizer.decode(_until(row, ends)) for row in rows]
 
 
 class OwnDice(LogitsProcessor):
@@ -301,14 +301,6 @@ def _reader(grade: int | None) -> str:
 def _plain(words: str) -> str:
     """On one line, and without the signs that control tokens are made of."""
     return " ".join(re.sub(r"[<>|]", " ", words).split())[:MAX_ASKED_LETTERS]
-
-
-def _padded_left(rows: Tensor, last: Tensor) -> Tensor:
-    """(B, S) padded on the right, with each row's padding brought to its beginning."""
-    length = rows.shape[1]
-    return torch.stack(
-        [row.roll(length - 1 - end) for row, end in zip(rows, last.tolist(), strict=True)]
-    )
 
 
 def _until(row: list[int], ends: Sequence[int]) -> list[int]:

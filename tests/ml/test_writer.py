@@ -306,17 +306,14 @@ class TestTheModelThatWrites:
         raw(writer, *requests)
         for row, request in enumerate(requests):
             asked = writer._ask(request)
-            size = base.profile.image.size_px
-            tokens = module.prompt_tensors(base.processor, [asked.prompt], size)
-            pixels, grid = module.picture_tensors(base.processor, [asked.picture])
+            alone = base.processor(
+                images=[asked.picture], text=[asked.prompt], do_resize=False, return_tensors="pt"
+            )
             positions, _ = base.model.model.get_rope_index(
-                tokens.input_ids, mm_token_type_ids=tokens.mm_token_type_ids, image_grid_thw=grid
+                alone["input_ids"],
+                mm_token_type_ids=alone["mm_token_type_ids"],
+                image_grid_thw=alone["image_grid_thw"],
             )
             with torch.inference_mode():
-                plain = base.model(
-                    input_ids=tokens.input_ids,
-                    pixel_values=pixels,
-                    image_grid_thw=grid,
-                    position_ids=positions,
-                ).logits[0, -1]
+                plain = base.model(**alone, position_ids=positions).logits[0, -1]
             assert (plain - seen[0][row]).abs().max() < 1e-4
