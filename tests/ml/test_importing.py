@@ -486,3 +486,11 @@ def test_a_rubric_comes_from_a_file(tmp_path: Path) -> None:
     path.write_text(json.dumps({"slug": "x", "name": "X", "dimensions": []}))
     with pytest.raises(BundleError, match="no dimensions"):
         read_rubric(path)
+
+
+def test_no_name_of_a_library_to_import_comes_along(published: Published) -> None:
+    published.configure(auto_mapping={"base_model_class": "X", "parent_library": "somebodys"})
+    published.run()
+    config = json.loads((published.taken()["realism"] / "adapter_config.json").read_text())
+    assert config["auto_mapping"] is None
+    assert config["base_model_name_or_path"] == "tiny"
