@@ -141,10 +141,11 @@ def find_pictures(names: Iterable[str], folder: Path) -> tuple[dict[str, Path], 
 
 
 def match_names(wanted: Sequence[str], there: Sequence[str]) -> dict[str, str]:
-    """Pairs names of pictures: written alike, else by base name, else without the extension.
+    """Pairs names of pictures: by the whole path, else by the file's name, else by its stem.
 
-    A pair by less than the whole name is made only if that part is found once on each side, so
-    that ``1/cat.png`` and ``2/cat.png`` never share a picture. Names without a pair are left out.
+    A pair is made only if that part is found once on each side, so that ``1/cat.png`` and
+    ``2/cat.png`` never share a picture. The same path with another extension goes before the same
+    file's name in another folder. Names without a pair are left out.
     """
     pairs: dict[str, str] = {}
     for part in (_whole, _without_suffix, _base, picture_stem):

@@ -100,6 +100,8 @@ def test_a_comment_over_several_lines_does_not_shift_the_line_numbers(write: Wri
     text = 'name,comment,realism\na,"one\ntwo, ""three""",4\nb,,x\n'
     with pytest.raises(EngineError, match="line 4, column realism"):
         read_labels(write(text), None, None)
+    with pytest.raises(EngineError, match="line 2, column realism"):
+        read_labels(write(text.replace(",4", ",y")), None, None)
     labels = read_labels(write(text.replace(",x", ",2")), None, None)
     assert labels.column("comment") == ('one\ntwo, "three"', "")
 
@@ -182,15 +184,18 @@ def test_unclear_hidden_and_absent_pictures_are_missing(name: str, folder: Path)
     assert find_pictures([name], folder) == ({}, [name])
 
 
-def test_no_name_leads_out_of_the_folder(folder: Path) -> None:
-    names = ["../secret.png", str(folder.parent / "secret.png"), "1/../sun.webp", "C:\\sun.webp"]
-    names.append(str(folder / "sun.webp"))
-    assert find_pictures(names, folder) == ({}, names)
+@pytest.mark.parametrize(
+    "name", ["../secret.png", "/sun.webp", "1/../sun.webp", "C:\\sun.webp", "..\\class\\sun.webp"]
+)
+def test_no_name_leads_out_of_the_folder(name: str, folder: Path) -> None:
+    assert find_pictures([name], folder) == ({}, [name])
+    assert find_pictures([str(folder / "sun.webp")], folder)[0] == {}
 
 
 def test_two_names_never_share_a_picture(folder: Path) -> None:
     assert find_pictures(["a/sun.png", "b/sun.png"], folder)[0] == {}
     assert match_names(["a/1.png", "1.png"], ["a/1.png", "b/1.png"]) == {"a/1.png": "a/1.png"}
+    assert match_names(["a/x.png"], ["a/x.jpg", "b/x.png"]) == {"a/x.png": "a/x.jpg"}
     assert match_names(["x.png", "x.jpg"], ["x.jpg"]) == {"x.jpg": "x.jpg"}
 
 
