@@ -7,6 +7,7 @@ prompt shifts every score. Only safetensors are read.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from collections.abc import Mapping
@@ -18,10 +19,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import Qwen2_5_VLForConditionalGeneration
+from transformers import BitsAndBytesConfig, Qwen2_5_VLForConditionalGeneration
 
 from ml.errors import BundleError
-from ml.lora_stack import LoraWeights
+from ml.lora_stack import LAYER, LoraWeights
+from ml.passes import invocation_tokens
 from ml.processing import ImageOnlyProcessor, load_processor
 from ml.profiles import (
     ADAPTER_WEIGHTS,
@@ -52,7 +54,6 @@ PLAIN_LORA: dict[str, Any] = {
     "layers_to_transform": None,
     "target_parameters": None,
     "exclude_modules": None,
-    "alora_invocation_tokens": None,
 }
 
 
@@ -70,8 +71,15 @@ class LoadedAdapter:
     weights: LoraWeights
 
 
-def load_base(folder: Path, device: torch.device, dtype: torch.dtype) -> LoadedBase:
-    """Raises BundleError if the folder is not the whole model that its profile names."""
+def load_base(
+    folder: Path, device: torch.device, dtype: torch.dtype, four_bit: bool = False
+) -> LoadedBase:
+    """Loads a model and its processor.
+
+    Raises:
+        BundleError: the folder is not the whole model that its profile names, or ``four_bit`` is
+            asked for where it cannot be had.
+    """
     if not folder.is_dir():
         raise BundleError(f"There is no base model at {folder}.")
     profile = read_base_profile(folder)
@@ -91,6 +99,7 @@ def load_base(folder: Path, device: torch.device, dtype: torch.dtype) -> LoadedB
             use_safetensors=True,
             local_files_only=True,
             output_loading_info=True,
+            **_quantization(device, dtype, four_bit),
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise BundleError(f"The base model in {folder} cannot be loaded: {error}") from None
@@ -99,7 +108,31 @@ def load_base(folder: Path, device: torch.device, dtype: torch.dtype) -> LoadedB
         raise BundleError(f"The weights in {folder} do not fit its config.json: {wrong}.")
     if len(processor.tokenizer) > model.config.text_config.vocab_size:
         raise BundleError(f"The tokenizer in {folder} has more tokens than the model.")
-    return LoadedBase(model.eval().to(device), processor, profile, linear_shapes(model))
+    if not four_bit:
+        model = model.to(device)
+    model.eval().requires_grad_(False)  # only adapters learn
+    return LoadedBase(model, processor, profile, linear_shapes(model))
+
+
+def _quantization(device: torch.device, dtype: torch.dtype, four_bit: bool) -> dict[str, Any]:
+    """NF4 for the linear layers of the language model; the tower and the head stay whole."""
+    if not four_bit:
+        return {}
+    if device.type != "cuda" or importlib.util.find_spec("bitsandbytes") is None:
+        raise BundleError(
+            "A base in 4 bits needs an NVIDIA GPU and the package bitsandbytes: "
+            "pip install --group four-bit."
+        )
+    return {
+        "device_map": {"": device},
+        "quantization_config": BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=dtype,
+            llm_int8_skip_modules=["visual", "lm_head"],
+        ),
+    }
 
 
 def linear_shapes(model: nn.Module) -> dict[str, tuple[int, int]]:
@@ -126,7 +159,7 @@ def load_adapter(folder: Path, base: LoadedBase, rubric: Rubric, dimension: str)
             f"The weights of adapter {profile.name!r} are not those its profile was written for."
         )
     config = _read_json(folder / "adapter_config.json")
-    _check_config(config, profile)
+    _check_config(config, profile, base.processor)
     try:
         tensors = load_file(path)
     except SafetensorError as error:
@@ -157,13 +190,21 @@ def check_profile(
         )
 
 
-def _check_config(config: Mapping[str, Any], profile: AdapterProfile) -> None:
+def _check_config(
+    config: Mapping[str, Any], profile: AdapterProfile, processor: ImageOnlyProcessor
+) -> None:
     name = f"Adapter {profile.name!r}"
     for key, plain in PLAIN_LORA.items():
         if config.get(key, plain) != plain and config[key] not in (None, {}, []):
             raise BundleError(f"{name} uses {key}={config[key]!r}, which cannot be served.")
     if (config.get("r"), config.get("lora_alpha")) != (profile.rank, profile.alpha):
         raise BundleError(f"{name} has another rank or alpha than its profile says.")
+    activated = invocation_tokens(processor) if profile.prompt.layout == "activated" else None
+    if config.get("alora_invocation_tokens") != activated:
+        raise BundleError(
+            f"{name} acts from the tokens {config.get('alora_invocation_tokens')} on, but its "
+            f"prompt profile asks for {activated}; it would score as another adapter does."
+        )
 
 
 def _targets(
@@ -179,6 +220,8 @@ def _targets(
         }
     if any(layer.startswith(VISION_PREFIX) for layer in found):
         raise BundleError(f"Adapter {name!r} changes the vision tower, which all dimensions share.")
+    if strange := sorted(layer for layer in found if not LAYER.fullmatch(layer)):
+        raise BundleError(f"Adapter {name!r} changes {strange[0]}, which cannot be served.")
     return found
 
 

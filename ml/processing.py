@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -25,7 +25,7 @@ from transformers import (
 from transformers.processing_utils import ProcessorMixin
 
 from ml.errors import BundleError
-from ml.prompts import IMAGE_TOKEN
+from ml.prompts import IMAGE_TOKEN, PICTURE
 
 VIDEO_TOKEN = "<|video_pad|>"
 PAD_TOKEN = "<|endoftext|>"
@@ -57,19 +57,6 @@ class ImageOnlyProcessor(Qwen2_5_VLProcessor):
         self.video_token_id = tokenizer.convert_tokens_to_ids(VIDEO_TOKEN)
         # Past the parent, whose constructor insists on a video processor.
         ProcessorMixin.__init__(self, image_processor, tokenizer)
-
-
-@dataclass(frozen=True)
-class PromptTensors:
-    """Prompts of several dimensions for pictures of one size, padded on the right to one length.
-
-    K prompts, S tokens; each row holds the same number of image tokens, side by side.
-    """
-
-    input_ids: Tensor  # (K, S) int64
-    attention_mask: Tensor  # (K, S) int64, 0 on padding
-    mm_token_type_ids: Tensor  # (K, S) int64, 1 on image tokens
-    last: Tensor  # (K,) int64, index of the last token that is not padding
 
 
 def build_tokenizer(texts: Iterable[str], vocab_size: int) -> Qwen2Tokenizer:
@@ -134,45 +121,52 @@ def load_processor(folder: Path) -> ImageOnlyProcessor:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
         raise BundleError(f"The processor in {folder} cannot be loaded: {error}") from None
+    if tokenizer.padding_side != "right":
+        raise BundleError(
+            f"The tokenizer in {folder} pads on the left; its last position would be read as "
+            "padding. Save it with padding_side='right' (python -m ml prepare-base does)."
+        )
     known = tokenizer.get_vocab()
     absent = [token for token in CONTROL_TOKENS if token not in known]
     if absent:
         raise BundleError(f"The tokenizer in {folder} lacks {', '.join(absent)}.")
-    return ImageOnlyProcessor(image_processor, tokenizer)
+    processor = ImageOnlyProcessor(image_processor, tokenizer)
+    _check_processor(processor, folder)
+    return processor
 
 
-def picture_tensors(
-    processor: ImageOnlyProcessor, pictures: Sequence[Image.Image]
-) -> tuple[Tensor, Tensor]:
+def _check_processor(processor: ImageOnlyProcessor, folder: Path) -> None:
+    """Asks for one picture: without the types of its tokens, positions are silently plain."""
+    side = processor.image_processor.patch_size * processor.image_processor.merge_size
+    page = Image.new("RGB", (2 * side, 2 * side))
+    answer = processor(images=[page], text=[PICTURE], do_resize=False, return_tensors="pt")
+    types, ids = answer.get("mm_token_type_ids"), answer["input_ids"]
+    if types is None or not torch.equal(types == 1, ids == processor.image_token_id):
+        raise BundleError(
+            f"The processor in {folder} does not say which tokens are the picture's "
+            "(mm_token_type_ids); the installed version of transformers does not fit."
+        )
+
+
+def picture_patches(processor: ImageOnlyProcessor, pictures: Sequence[Image.Image]) -> Tensor:
     """Pictures that ``fit_picture`` made, as the vision tower wants them.
 
     Returns:
-        pixel_values (patches of all pictures, 1176) fp32, and image_grid_thw (B, 3) int64 in
-        patches. There is no second resize here: ``do_resize`` is off.
+        (patches of all pictures, 1176) fp32: the numbers that the processor itself gives, without
+        its second resize, for a whole batch at once.
     """
-    batch = processor.image_processor(images=list(pictures), do_resize=False, return_tensors="pt")
-    return batch["pixel_values"], batch["image_grid_thw"]
+    return patches_of(np.stack([np.asarray(picture) for picture in pictures]), processor)
 
 
-def prompt_tensors(
-    processor: ImageOnlyProcessor, prompts: Sequence[str], size_px: int
-) -> PromptTensors:
-    """Tokens of ``prompts``, each with room for one picture of ``size_px`` square.
-
-    Padding is on the right whatever the tokenizer's setting, so the last real token is ``last``,
-    never index -1.
-    """
+def patches_of(pixels: np.ndarray, processor: ImageOnlyProcessor) -> Tensor:
+    """(B, side, side, 3) uint8 to (B * patches, 1176) fp32."""
     images = processor.image_processor
-    count = (size_px // (images.patch_size * images.merge_size)) ** 2
-    texts = [prompt.replace(IMAGE_TOKEN, IMAGE_TOKEN * count) for prompt in prompts]
-    rows = [processor.tokenizer.encode(text, add_special_tokens=False) for text in texts]
-    length = max(map(len, rows))
-    pad = processor.tokenizer.convert_tokens_to_ids(PAD_TOKEN)
-    input_ids = torch.tensor([row + [pad] * (length - len(row)) for row in rows])
-    lengths = torch.tensor([len(row) for row in rows])
-    return PromptTensors(
-        input_ids=input_ids,
-        attention_mask=(torch.arange(length) < lengths[:, None]).long(),
-        mm_token_type_ids=(input_ids == processor.image_token_id).long(),
-        last=lengths - 1,
-    )
+    mean, spread = torch.tensor(images.image_mean), torch.tensor(images.image_std)
+    x = (torch.from_numpy(pixels).float() / 255 - mean) / spread
+    patch, merge = images.patch_size, images.merge_size
+    cells = x.shape[1] // (patch * merge)
+    # (B, rows of 2x2, 2, 14, columns of 2x2, 2, 14, color)
+    x = x.view(len(x), cells, merge, patch, cells, merge, patch, 3)
+    x = x.permute(0, 1, 4, 2, 5, 7, 3, 6).reshape(-1, 3, 1, patch, patch)
+    moments = images.temporal_patch_size  # a still picture fills all of them alike
+    return x.expand(-1, 3, moments, patch, patch).reshape(-1, 3 * moments * patch * patch)

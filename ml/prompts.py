@@ -57,9 +57,8 @@ class PromptProfile:
                     f"{title} must begin alike for all dimensions and name the dimension in its "
                     "answer, because its adapters act on the answer only."
                 )
-        if "{definition}" not in self.template and "{rubric}" not in self.template:
-            if not self.texts:
-                raise BundleError(f"{title} leaves out the {{definition}}.")
+        if not (self.texts or "{definition}" in self.template or "{rubric}" in self.template):
+            raise BundleError(f"{title} leaves out the {{definition}}.")
 
 
 RUBRIC_PROMPT = PromptProfile(

@@ -1,17 +1,21 @@
-"""One loaded base model, one adapter per dimension, every dimension of a picture in one pass.
+"""One loaded base model, one adapter per dimension, every dimension of a picture in one go.
 
-What makes it fast, all of it exact: the vision tower runs once a picture; all dimensions go through
-the language model as one adapter-major batch (``ml.lora_stack``); prompts are tokenized, embedded
-and given their positions once; only the last position and only the level rows of the head are
-read, in fp32 whatever the model's dtype. ``ml.reference`` is the slow oracle it must equal.
+What makes it fast, all of it exact: the vision tower runs once a picture (``ml.vision``); all
+dimensions go through the language model as one adapter-major batch (``ml.lora_stack``); words that
+come before the picture are computed once and for all, and with activated adapters the picture once
+for all dimensions (``ml.passes``); only the last position and only the level rows of the head are
+read, in fp32 whatever the model's dtype; the next pictures are decoded while these are scored.
+``ml.reference`` is the slow oracle it must equal.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,15 +25,20 @@ from torch import Tensor
 
 from ml.bundle import LoadedAdapter, LoadedBase, load_adapter, load_base
 from ml.calibration import calibrated, interval
+from ml.decoder import Decoder
 from ml.errors import BundleError, UnreadablePicture
 from ml.images import fit_picture, is_blank, load_picture
 from ml.interface import PROMPTED, DimensionScore, PictureFailure, PictureScores
-from ml.lora_stack import LoraStack
-from ml.processing import picture_tensors, prompt_tensors
+from ml.lora_stack import LoraStack, stack_adapters
+from ml.passes import ActivatedPass, OrdinaryPass, Question, ask, invocation_tokens
+from ml.processing import picture_patches
 from ml.profiles import ImageProfile, read_adapter_profile
 from ml.prompts import build_prompt
 from ml.rubric import Rubric
 from ml.score_tokens import expected_score, level_sd, score_token_ids, score_token_mass
+from ml.vision import Tower
+
+log = logging.getLogger(__name__)
 
 # Below this the model did not mean to answer with a level. Low, because RAFT trains the levels
 # against each other only and lets their common mass drift.
@@ -38,17 +47,19 @@ BLANK_PAGE = "blank page"
 NOT_A_LEVEL = "the model did not answer with a level"
 OUT_OF_MEMORY = "out of memory"
 HEAD_ROWS = 16_384  # vocabulary rows taken to fp32 at a time: 235 MB at the width of the 7B model
-DEFAULT_BATCH = {"cuda": 16, "cpu": 4}
+CPU_BATCH = 4  # larger ones are no faster on a processor and take memory
+LARGEST_BATCH = 64
+MEMORY_SHARE = 0.8  # of the free GPU memory that a batch may take
+WORTH_A_SPLIT = 0.03  # share of tokens that asking short questions apart must save
 
 
 @dataclass(frozen=True)
-class Prompts:
-    """What is the same for every picture. K dimensions, S tokens, H hidden size."""
+class Group:
+    """Dimensions that are asked in one pass."""
 
-    embeddings: Tensor  # (K, S, H) model dtype; image places hold the placeholder's embedding
-    positions: Tensor  # (3, K, S) int64, mrope positions for time, height, width
-    picture_start: tuple[int, ...]  # per dimension, index of its first image token
-    last: Tensor  # (K,) int64
+    places: tuple[int, ...]  # of its dimensions in the rubric
+    run: OrdinaryPass | ActivatedPass
+    lora: LoraStack | None
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,9 @@ class LevelLogits:
 
     logits: Tensor  # (B, K, L)
     mass: Tensor  # (B, K), in [0, 1]
+
+
+Prepared = Image.Image | PictureFailure | None  # None: a blank page
 
 
 class TorchScorer:
@@ -68,20 +82,22 @@ class TorchScorer:
         adapters: Mapping[str, Path],
         rubric: Rubric,
         batch_size: int | None = None,
+        compiled: bool = False,
     ) -> None:
         self.model = base.profile.name
         self.demo = base.profile.demo
         self.rubric = rubric
         self._base = base
         self._device = base.model.device
-        self._batch_size = batch_size or DEFAULT_BATCH.get(self._device.type, 4)
         self._token_ids = torch.tensor(
             score_token_ids(base.processor.tokenizer, rubric.level_numbers), device=self._device
         )
-        self._stack = LoraStack(base.model, len(rubric.slugs))
+        self._decoder = Decoder(base.model.model.language_model)
+        self._compiled = compiled
         self._adapters: dict[str, LoadedAdapter] = {}
         self._lock = threading.RLock()
         self.use_adapters(adapters)
+        self._batch_size = batch_size or self._fitting_batch()
 
     def use_adapters(self, adapters: Mapping[str, Path]) -> None:
         """Changes which adapter scores which dimension, without loading the base again.
@@ -98,27 +114,35 @@ class TorchScorer:
         with self._lock:
             loaded = {slug: self._load(slug, folder) for slug, folder in adapters.items()}
             image = _common_image(loaded, self._base.profile.image)
-            prompts = self._prepare(loaded, image)
-            for index, slug in enumerate(self.rubric.slugs):
-                if loaded.get(slug) is not self._adapters.get(slug):
-                    adapter = loaded.get(slug)
-                    self._stack.put(index, adapter.weights if adapter else None)
-            self._adapters, self._image, self._prompts = loaded, image, prompts
+            groups = self._prepare(loaded, image)
+            self._adapters, self._image, self._groups = loaded, image, groups
+            self._tower = Tower(self._base.model.model.visual, image.size_px)
+            self._answer: Callable[[Tensor], tuple[Tensor, Tensor]] = self._forward
+            if self._compiled:
+                self._answer = self._compile()
 
     def score(self, pictures: Sequence[Path]) -> list[PictureScores | PictureFailure]:
         """Scores in the order of ``pictures``; one bad picture never spoils the others."""
         results: list[PictureScores | PictureFailure] = []
-        for start in range(0, len(pictures), self._batch_size):
-            # Held for a whole batch, so that scores carry the names of the adapters that gave them.
-            with self._lock:
-                results += self._score_batch(pictures[start : start + self._batch_size])
+        with ThreadPoolExecutor(1, "decode") as decoders:
+            ahead: Future[list[Prepared]] | None = None
+            starts = range(0, len(pictures), self._batch_size)
+            batches = [pictures[start : start + self._batch_size] for start in starts]
+            for batch, following in zip(batches, [*batches[1:], []], strict=True):
+                ready = ahead.result() if ahead else self._decode(batch)
+                ahead = decoders.submit(self._decode, following) if following else None
+                results += self._score_batch(ready)
         return results
 
     def level_logits(self, images: Sequence[Image.Image]) -> LevelLogits:
         """The raw answer for decoded pictures, fitted or not, in one batch."""
         with self._lock, torch.inference_mode():
             fitted = [fit_picture(image, self._image) for image in images]
-            return self._forward(*picture_tensors(self._base.processor, fitted))
+            if self._compiled:  # one program for each power of two
+                fitted += fitted[:1] * (2 ** math.ceil(math.log2(len(fitted))) - len(fitted))
+            logits, mass = self._answer(picture_patches(self._base.processor, fitted))
+            # The only copy from the device, and so the only wait for it, in a batch.
+            return LevelLogits(logits[: len(images)].cpu(), mass[: len(images)].cpu())
 
     def _load(self, slug: str, folder: Path) -> LoadedAdapter:
         current = self._adapters.get(slug)
@@ -127,48 +151,57 @@ class TorchScorer:
         return load_adapter(folder, self._base, self.rubric, slug)
 
     @torch.inference_mode()
-    def _prepare(self, loaded: Mapping[str, LoadedAdapter], image: ImageProfile) -> Prompts:
-        model = self._base.model.model
-        profiles = {slug: adapter.profile.prompt for slug, adapter in loaded.items()}
-        tokens = prompt_tensors(
-            self._base.processor,
-            [
-                build_prompt(self.rubric, slug, profiles.get(slug, self._base.profile.prompt))
-                for slug in self.rubric.slugs
-            ],
-            image.size_px,
-        )
-        side = image.size_px // self._base.processor.image_processor.patch_size
-        # Positions are computed here and passed on. Left to the model, they would depend on
-        # mm_token_type_ids being given and on rope_deltas, which the previous call leaves behind.
-        positions, _ = model.get_rope_index(
-            tokens.input_ids,
-            mm_token_type_ids=tokens.mm_token_type_ids,
-            image_grid_thw=torch.tensor([[1, side, side]] * len(self.rubric.slugs)),
-            attention_mask=tokens.attention_mask,
-        )
-        return Prompts(
-            embeddings=model.language_model.embed_tokens(tokens.input_ids.to(self._device)),
-            positions=positions.to(self._device),
-            picture_start=tuple(tokens.mm_token_type_ids.argmax(dim=1).tolist()),
-            last=tokens.last.to(self._device),
-        )
+    def _prepare(self, loaded: Mapping[str, LoadedAdapter], image: ImageProfile) -> list[Group]:
+        processor, model = self._base.processor, self._base.model
+        asked: dict[str, dict[int, Question]] = {}
+        for place, slug in enumerate(self.rubric.slugs):
+            profile = loaded[slug].profile.prompt if slug in loaded else self._base.profile.prompt
+            text = build_prompt(self.rubric, slug, profile)
+            question = ask(processor, model.model, text, image.size_px)
+            asked.setdefault(profile.layout, {})[place] = question
+        groups = []
+        for layout, questions in asked.items():
+            parts = [tuple(questions)] if layout == "activated" else _by_length(questions)
+            for places in parts:
+                some = [questions[place] for place in places]
+                adapters = [loaded.get(self.rubric.slugs[place]) for place in places]
+                lora = stack_adapters(
+                    [adapter.weights if adapter else None for adapter in adapters],
+                    len(self._decoder.model.layers),
+                    self._decoder.model.norm.weight,
+                )
+                run: OrdinaryPass | ActivatedPass
+                if layout == "activated":
+                    run = ActivatedPass(self._decoder, some, invocation_tokens(processor))
+                else:
+                    run = OrdinaryPass(self._decoder, some)
+                    run.keep_prefix(lora)
+                groups.append(Group(places, run, lora))
+        return groups
 
-    def _score_batch(self, pictures: Sequence[Path]) -> list[PictureScores | PictureFailure]:
-        results: dict[int, PictureScores | PictureFailure] = {}
-        fitted: dict[int, Image.Image] = {}  # only the small versions are kept in memory
-        for index, path in enumerate(pictures):
+    def _decode(self, pictures: Sequence[Path]) -> list[Prepared]:
+        """Reads and fits; only the small versions are kept in memory."""
+        prepared: list[Prepared] = []
+        for path in pictures:
             try:
                 image = load_picture(path)
             except UnreadablePicture as error:
-                results[index] = PictureFailure(str(error))
+                prepared.append(PictureFailure(str(error)))
                 continue
-            if is_blank(image):
-                results[index] = self._all_abstained(BLANK_PAGE)
-            else:
-                fitted[index] = fit_picture(image, self._image)
-        results.update(zip(fitted, self._score_fitted(list(fitted.values())), strict=True))
-        return [results[index] for index in range(len(pictures))]
+            prepared.append(None if is_blank(image) else fit_picture(image, self._image))
+        return prepared
+
+    def _score_batch(self, prepared: Sequence[Prepared]) -> list[PictureScores | PictureFailure]:
+        # Held for a whole batch, so that scores carry the names of the adapters that gave them.
+        with self._lock:
+            images = [picture for picture in prepared if isinstance(picture, Image.Image)]
+            scores = iter(self._score_fitted(images))
+            return [
+                next(scores)
+                if isinstance(picture, Image.Image)
+                else picture or self._all_abstained(BLANK_PAGE)
+                for picture in prepared
+            ]
 
     def _score_fitted(self, images: Sequence[Image.Image]) -> list[PictureScores]:
         """Halves the batch while memory does not suffice; a single picture then abstains."""
@@ -189,32 +222,46 @@ class TorchScorer:
         half = len(images) // 2
         return self._score_fitted(images[:half]) + self._score_fitted(images[half:])
 
-    def _forward(self, pixel_values: Tensor, grid: Tensor) -> LevelLogits:
-        model, prompts = self._base.model, self._prompts
-        count, length, width = prompts.embeddings.shape  # K, S, H
-        features = model.model.get_image_features(
-            pixel_values.to(self._device), grid.to(self._device), return_dict=True
-        ).pooler_output
-        pictures = torch.stack(tuple(features)).to(prompts.embeddings)  # (B, T, H)
-        batch, tokens = pictures.shape[:2]
-        rows = prompts.embeddings[:, None].repeat(1, batch, 1, 1)  # (K, B, S, H)
-        for index, start in enumerate(prompts.picture_start):
-            rows[index, :, start : start + tokens] = pictures
-        hidden = model.model.language_model(
-            inputs_embeds=rows.view(count * batch, length, width),
-            position_ids=prompts.positions.repeat_interleave(batch, dim=1),
-            # Padding is on the right and attention is causal, so no real token ever sees it.
-            attention_mask=None,
-            use_cache=False,
-        ).last_hidden_state
-        row = torch.arange(count * batch, device=self._device)
-        last = hidden[row, prompts.last.repeat_interleave(batch)].float()  # (K * B, H)
-        logits = last @ model.lm_head.weight[self._token_ids].float().t()  # (K * B, L)
-        mass = score_token_mass(logits, _log_total(last, model.lm_head.weight))
-        return LevelLogits(
-            logits.view(count, batch, -1).transpose(0, 1).cpu(),
-            mass.view(count, batch).t().cpu(),
-        )
+    def _forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
+        """Patches of B pictures to level logits (B, K, L) and mass (B, K), fp32 on the device."""
+        pictures = self._tower(patches.to(self._device, non_blocking=True))  # (B, T, H)
+        states = torch.cat([group.run(pictures, group.lora) for group in self._groups])
+        places = [place for group in self._groups for place in group.places]
+        last = states[torch.tensor(places).argsort()].transpose(0, 1).float()  # (B, K, H)
+        head = self._base.model.lm_head.weight
+        logits = last @ head[self._token_ids].float().t()  # (B, K, L)
+        return logits, score_token_mass(logits, _log_total(last, head))
+
+    def _compile(self) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+        """The forward pass through torch.compile, with CUDA graphs; plain without a compiler."""
+        torch._dynamo.reset()  # programs of the adapters before are of no use
+        mode = "reduce-overhead" if self._device.type == "cuda" else None
+        compiled = torch.compile(self._forward, dynamic=False, mode=mode)
+        try:
+            with torch.inference_mode():
+                compiled(self._blank_patches(1))
+        except Exception as error:  # whatever a missing or broken compiler raises
+            log.warning("torch.compile does not work here, going on without: %s", error)
+            return self._forward
+        return compiled
+
+    def _blank_patches(self, count: int) -> Tensor:
+        page = Image.new("RGB", (self._image.size_px, self._image.size_px))
+        return picture_patches(self._base.processor, [page] * count)
+
+    def _fitting_batch(self) -> int:
+        """Pictures a pass that fit beside the model, measured; halved later if they do not."""
+        if self._device.type != "cuda":
+            return CPU_BATCH
+        with torch.inference_mode():
+            torch.cuda.synchronize(self._device)
+            before = torch.cuda.memory_allocated(self._device)
+            torch.cuda.reset_peak_memory_stats(self._device)
+            self._forward(self._blank_patches(2))
+            torch.cuda.synchronize(self._device)
+        one = (torch.cuda.max_memory_allocated(self._device) - before) / 2
+        free, _ = torch.cuda.mem_get_info(self._device)
+        return max(1, min(LARGEST_BATCH, int(MEMORY_SHARE * free / max(one, 1))))
 
     def _picture_scores(self, answer: LevelLogits, row: int) -> PictureScores:
         return PictureScores(
@@ -263,26 +310,47 @@ def load_scorer(
     device: str = "auto",
     dtype: torch.dtype | None = None,
     batch_size: int | None = None,
+    compiled: bool = False,
+    four_bit: bool = False,
 ) -> TorchScorer:
     """Loads everything a worker needs to score. To be called after the worker has forked.
 
     Args:
         base: folder of the base model, with its ``profile.json``.
         adapters: adapter folder per dimension slug; a missing one is scored by prompting.
-        device: "auto" takes a CUDA device if there is one.
+        device: "auto" takes a CUDA device if there is one, else Apple's GPU, else the processor.
         dtype: None takes bf16 on CUDA and fp32 elsewhere.
-        batch_size: pictures per pass; None chooses by device.
+        batch_size: pictures per pass; None takes what fits into the GPU's memory.
+        compiled: through torch.compile, if it works here: minutes at the start, faster after.
+        four_bit: the base in 4 bits (NF4, bitsandbytes), for cards of 8 to 12 GB. Scores differ a
+            little from those of the whole weights.
 
     Raises:
         BundleError: something does not fit; the sentence says what.
     """
     torch.set_num_threads(int(os.environ.get("KIDSART_TORCH_THREADS", "2")))
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = "mps" if torch.backends.mps.is_available() else "cpu"
+        device = "cuda" if torch.cuda.is_available() else device
     if dtype is None:
         dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
-    loaded = load_base(base, torch.device(device), dtype)
-    return TorchScorer(loaded, adapters, rubric, batch_size)
+    loaded = load_base(base, torch.device(device), dtype, four_bit)
+    return TorchScorer(loaded, adapters, rubric, batch_size, compiled)
+
+
+def _by_length(questions: Mapping[int, Question]) -> list[tuple[int, ...]]:
+    """Places in one or two parts: shorter questions apart if that spares enough padding."""
+
+    def tokens(places: Sequence[int]) -> int:
+        some = [questions[place] for place in places]
+        return len(some) * (some[0].picture_tokens + max(len(q.after) for q in some))
+
+    places = sorted(questions, key=lambda place: len(questions[place].after))
+    cuts = [(places[:cut], places[cut:]) for cut in range(1, len(places))]
+    best = min(cuts, key=lambda parts: sum(map(tokens, parts)), default=None)
+    if best and sum(map(tokens, best)) < (1 - WORTH_A_SPLIT) * tokens(places):
+        return [tuple(part) for part in best]
+    return [tuple(places)]
 
 
 def _common_image(loaded: Mapping[str, LoadedAdapter], fallback: ImageProfile) -> ImageProfile:
@@ -294,7 +362,7 @@ def _common_image(loaded: Mapping[str, LoadedAdapter], fallback: ImageProfile) -
 
 
 def _log_total(last: Tensor, head: Tensor) -> Tensor:
-    """logsumexp over the whole vocabulary in fp32: (N, H), (V, H) to (N,)."""
+    """logsumexp over the whole vocabulary in fp32: (..., H), (V, H) to (...)."""
     parts = [(last @ rows.float().t()).logsumexp(dim=-1) for rows in head.split(HEAD_ROWS)]
     return torch.stack(parts).logsumexp(dim=0)
 

@@ -1,180 +1,500 @@
-"""RAFT training of adapters: squared error of the expected level, through the level tokens.
+"""``python -m ml train``: from a CSV of levels and a folder of pictures to adapters in use.
 
-Source: regression-aware fine-tuning (Lukasik et al., ICLR 2025) as used by KidsArtBench
-(arXiv 2512.12503). Unlike its published code, the loss uses the same restricted softmax, in fp32,
-that scores; an unlabeled picture has no place in a training set; and the vision tower, which no
-adapter touches, runs once a picture instead of once a step.
+Reads top to bottom: set up, see every picture once, fit each dimension, calibrate on held-out
+levels, report on others, save. A run that was killed goes on with ``--resume``; started by
+``accelerate launch``, several processes share out the dimensions, to the same figures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import argparse
+import csv
+import hashlib
+import json
+import logging
+import math
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
-import torch.nn.functional as F
-from peft import LoraConfig, PeftModel, get_peft_model
-from torch import Tensor
-from transformers import Qwen2_5_VLForConditionalGeneration
+from accelerate import PartialState
+from numpy.typing import NDArray
+from tqdm import tqdm
 
-from ml.processing import PromptTensors
-from ml.score_tokens import expected_score
+from ml.bundle import load_base
+from ml.calibration import MIN_SCORES, calibrated, fit_calibration, interval
+from ml.dataset import Split, read_dataset, splits, variants_of
+from ml.errors import EngineError
+from ml.evaluate import evaluate
+from ml.evaluation_report import evaluation_table
+from ml.fitting import Progress, Recipe, Task, fit_adapter, read_logits
+from ml.importing import read_rubric
+from ml.labels import read_labels
+from ml.levels import LevelReader
+from ml.lora_stack import LoraWeights
+from ml.methods import METHODS, Rows, cross_entropy_head, measures_of, ridge
+from ml.profiles import Calibration, read_base_profile
+from ml.prompts import ACTIVATED_PROMPT, LEVELS_PROMPT, RUBRIC_PROMPT, PromptProfile
+from ml.rubric import KIDSART, Rubric
+from ml.saving import save_adapter
+from ml.score_tokens import expected_score, level_sd
+from ml.training_card import training_card
+from ml.views import ViewCache
+
+log = logging.getLogger(__name__)
+Floats = NDArray[np.float64]
+FEWEST = 8  # labeled pictures to learn a dimension from
+PROMPTS: Mapping[str, PromptProfile] = {"lora": RUBRIC_PROMPT, "activated": ACTIVATED_PROMPT}
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How one adapter is trained. Rank, alpha and targets are those of KidsArtBench.
+class Told:
+    """What one method says of the reported pictures, for one dimension; nan where nothing."""
 
-    The published learning rate (1e-5) and dropout (.05) are for a 7B model; a caller with a large
-    base passes its own.
-    """
-
-    rank: int = 8
-    alpha: int = 16
-    dropout: float = 0.0
-    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
-    learning_rate: float = 5e-3
-    warm_up: float = 0.1  # share of the steps
-    batch_size: int = 48
-    epochs: int = 1
-    # RAFT alone fixes only the mean over levels; a little cross-entropy keeps the spread honest.
-    spread_weight: float = 0.2
-    seed: int = 0
+    rows: list[int]
+    scores: Floats  # (n,)
+    intervals: Floats | None  # (n, 2)
 
 
-class LevelReader:
-    """From the tower's view of pictures and a prompt to the logits of the levels.
+def main(argv: Sequence[str]) -> int:
+    """Returns 0, or 1 if no dimension could be trained."""
+    arguments = _parser().parse_args(argv)
+    state = PartialState(cpu=arguments.device == "cpu")
+    logging.basicConfig(level=logging.INFO if state.is_main_process else logging.WARNING,
+                        format="%(message)s", stream=sys.stderr)  # fmt: skip
+    run = Run(arguments, state)
+    results = run.everything()
+    state.wait_for_everyone()
+    if state.is_main_process:
+        run.report(results)
+    return 0 if any(method.values() for method in results.values()) else 1
 
-    The model may carry an adapter: whichever is active takes part, with gradients.
-    """
 
-    def __init__(
+class Run:
+    """One run: its data, its base, and the folder it writes."""
+
+    def __init__(self, arguments: argparse.Namespace, state: PartialState) -> None:
+        self.arguments, self.state = arguments, state
+        self.started = time.time()
+        self.out: Path = arguments.out
+        rubric = read_rubric(arguments.rubric) if arguments.rubric else KIDSART
+        self.slugs = _dimensions(rubric, arguments.dimensions, arguments.labels)
+        self.data = read_dataset(arguments.labels, arguments.images, rubric, self.slugs)
+        self.splits = splits(self.data, arguments.seed, arguments.folds)
+        profile = read_base_profile(arguments.base)
+        self.recipe = _recipe(arguments, profile.recipe)
+        px = arguments.px or profile.image.size_px
+        same = px == profile.image.size_px
+        self.image = (
+            profile.image if same else replace(profile.image, name=f"letterbox-{px}", size_px=px)
+        )
+        self.settings = self._settings(profile.sha256)
+        if state.is_main_process:
+            self._claim_folder()
+        state.wait_for_everyone()
+        device = "cpu" if arguments.device == "cpu" else str(state.device)
+        dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
+        self.base = load_base(arguments.base, torch.device(device), dtype, arguments.four_bit)
+        self.rubric = rubric
+
+    def everything(self) -> dict[str, dict[str, Told]]:
+        """What each method tells of each dimension, over all folds."""
+        for name, why in self.data.skipped:
+            log.warning("left out %s: %s", name, why)
+        return {method: self._method(method) for method in self.arguments.methods}
+
+    # ------------------------------------------------------------------------------- methods
+    def _method(self, method: str) -> dict[str, Told]:
+        log.info("%s: %s", method, METHODS[method])
+        if method in ("adapters", "joint"):
+            return self._fitted(method)
+        if method == "ridge-measures":
+            measures = measures_of(self.data)
+            return self._by_rows(lambda place, rows: ridge(measures, rows, self._scale))
+        prompt = LEVELS_PROMPT if method == "prompt-levels" else RUBRIC_PROMPT
+        reader = LevelReader(self.base, self.rubric, prompt, self.image)
+        views = self._views(reader, (0,))
+        everyone = range(len(self.data.names))
+        if method == "ridge-vision":
+            tokens = torch.cat([
+                views.views(part, [0] * len(part)).float()
+                for part in (list(everyone)[i : i + 64] for i in range(0, len(everyone), 64))
+            ])  # fmt: skip
+            pooled = torch.cat([tokens.mean(1), tokens.std(1)], 1).numpy().astype(np.float64)
+            return self._by_rows(lambda place, rows: ridge(pooled, rows, self._scale))
+        if method == "head":
+            states = {place: self._states(reader, views, place) for place in self._places()}
+            return self._by_rows(
+                lambda place, rows: cross_entropy_head(
+                    states[place], rows, self.rubric.first_level, len(self.rubric.level_numbers)
+                )
+            )
+        return self._by_rows(
+            lambda place, rows: _expectation(reader, views, place, None, rows.test)
+        )
+
+    def _by_rows(self, tell: Callable[[int, Rows], Floats]) -> dict[str, Told]:
+        told: dict[str, Told] = {}
+        for place in self._places():
+            slug = self.rubric.slugs[place]
+            rows = [Rows.of(self.data, split, slug) for split in self.splits]
+            if len(rows[0].train) < FEWEST:
+                log.warning("%s: only %d labeled pictures", slug, len(rows[0].train))
+                continue
+            scores = np.concatenate([tell(place, part) for part in rows])
+            told[slug] = Told([row for part in rows for row in part.test], scores, None)
+        return told
+
+    def _fitted(self, method: str) -> dict[str, Told]:
+        reader = LevelReader(
+            self.base,
+            self.rubric,
+            PROMPTS[self.arguments.layout],
+            self.image,
+            self.recipe.gradient_checkpointing,
+        )
+        variants = {v for slug in self.slugs for v in variants_of(slug, self.rubric)}
+        views = self._views(reader, tuple(sorted(variants)) if self.recipe.augment else (0,))
+        groups = [[place] for place in self._places()]
+        if method == "joint":
+            groups = [list(self._places())]
+        for number, places in enumerate(groups):
+            if number % self.state.num_processes == self.state.process_index:
+                for fold, split in enumerate(self.splits):
+                    self._fit(method, reader, views, places, fold, split)
+        self.state.wait_for_everyone()
+        return self._collect(method)
+
+    def _fit(
         self,
-        model: Qwen2_5_VLForConditionalGeneration,
-        prompts: PromptTensors,
-        grid: Tensor,  # (1, 3) image_grid_thw of one picture; all have the same size
-        level_ids: Sequence[int],
+        method: str,
+        reader: LevelReader,
+        views: ViewCache,
+        places: list[int],
+        fold: int,
+        split: Split,
     ) -> None:
-        self.model, self.prompts = model, prompts
-        self.level_ids = torch.tensor(level_ids)
-        count = len(prompts.input_ids)
-        # mm_token_type_ids must be passed: without them positions are silently one-dimensional.
-        self.positions, _ = model.model.get_rope_index(
-            prompts.input_ids,
-            mm_token_type_ids=prompts.mm_token_type_ids,
-            image_grid_thw=grid.repeat(count, 1),
-            attention_mask=prompts.attention_mask,
-        )  # (3, K, S)
-        self.start = prompts.mm_token_type_ids.argmax(1)  # (K,) first image token
+        """Trains one adapter and stores what it says of the test pictures; nothing if done."""
+        tasks = [task for place in places if (task := self._task(place, split))]
+        wanted = [task for task in tasks if not self._told_path(method, task.slug, fold).exists()]
+        if not wanted:
+            return
+        title = tasks[0].slug if len(tasks) == 1 else "all dimensions"
+        checkpoint = self.out / "checkpoints" / method / f"{title.replace(' ', '_')}-{fold}"
+        with tqdm(desc=title, unit="step", disable=None, leave=False) as bar:
 
-    def hidden(self, features: Tensor, rows: Tensor) -> Tensor:
-        """(B, tokens, H) features and (B,) prompt rows to the last hidden state (B, H)."""
-        language = self.model.model.language_model
-        length = int(self.prompts.last[rows].max()) + 1
-        embedded = language.embed_tokens(self.prompts.input_ids[rows, :length])  # (B, S, H)
-        where = self.start[rows][:, None] + torch.arange(features.shape[1])  # (B, tokens)
-        where = where[..., None].expand(-1, -1, features.shape[2])
-        states = language(
-            inputs_embeds=embedded.scatter(1, where, features.to(embedded.dtype)),
-            position_ids=self.positions[:, rows, :length],
-            use_cache=False,
-        ).last_hidden_state  # (B, S, H); padding is on the right, after all that is read
-        return states[torch.arange(len(rows)), self.prompts.last[rows]]
+            def on_step(step: int, steps: int, loss: float) -> None:
+                bar.total, bar.n = steps, step
+                bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+                bar.refresh() if step == steps else bar.update(0)
 
-    def level_logits(self, features: Tensor, rows: Tensor) -> Tensor:
-        """(B, L), lowest level first."""
-        return F.linear(self.hidden(features, rows), self.model.lm_head.weight[self.level_ids])
+            weights, progress = fit_adapter(reader, views, tasks, self.recipe, checkpoint, on_step)
+        best = progress.validation[progress.best_epoch - 1] if progress.best_epoch else None
+        log.info(
+            "%s: validation Spearman %s after epoch %d of %d",
+            title, "none" if best is None else f"{best:.3f}", progress.best_epoch, progress.epoch,
+        )  # fmt: skip
+        for task in wanted:
+            self._finish(method, reader, views, task, fold, split, weights, progress)
+
+    def _finish(
+        self,
+        method: str,
+        reader: LevelReader,
+        views: ViewCache,
+        task: Task,
+        fold: int,
+        split: Split,
+        weights: LoraWeights,
+        progress: Progress,
+    ) -> None:
+        calibration = self._calibration(reader, views, task, weights)
+        rows = list(split.test)
+        logits = read_logits(reader, views, task.place, weights, rows)
+        raw = expected_score(logits, self.rubric.first_level).tolist()
+        scores, ends = raw, None
+        if calibration:
+            sds = level_sd(logits, self.rubric.first_level).tolist()
+            scores = [calibrated(calibration, value) for value in raw]
+            pairs = zip(raw, sds, strict=True)
+            ends = [interval(calibration, value, sd, self._scale) for value, sd in pairs]
+        labels = task.levels[rows]
+        metrics = evaluate(
+            {task.slug: np.array(scores)}, {task.slug: labels}, self._scale,
+            intervals={task.slug: np.array(ends)} if ends and rows else None,
+        )["dimensions"][task.slug]  # fmt: skip
+        if not self.arguments.folds and method == "adapters":
+            save_adapter(
+                self.out / "adapters" / task.slug,
+                f"{self.arguments.name or self.out.resolve().name}-{task.slug}",
+                task.slug, weights, self.recipe, reader, calibration,
+                {**metrics, "train": len(task.train), "validation": progress.validation},
+            )  # fmt: skip
+        told = {"rows": rows, "scores": scores, "intervals": ends, "progress": asdict(progress)}
+        path = self._told_path(method, task.slug, fold)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_suffix(".tmp")
+        aside.write_text(json.dumps(told))
+        aside.replace(path)  # last: its being there means that the dimension is done
+
+    def _calibration(
+        self, reader: LevelReader, views: ViewCache, task: Task, weights: LoraWeights
+    ) -> Calibration | None:
+        """On the validation pictures, which no step was taken on; None if they are too few."""
+        rows = list(task.validation)
+        if len(rows) < MIN_SCORES:
+            log.warning(
+                "%s: %d held-out levels are too few to calibrate (%d are needed); its scores have "
+                "no range", task.slug, len(rows), MIN_SCORES,
+            )  # fmt: skip
+            return None
+        logits = read_logits(reader, views, task.place, weights, rows)
+        return fit_calibration(
+            expected_score(logits, self.rubric.first_level).numpy(),
+            level_sd(logits, self.rubric.first_level).numpy(),
+            task.levels[rows], self._scale, seed=self.arguments.seed,
+        )  # fmt: skip
+
+    # --------------------------------------------------------------------------------- parts
+    def _task(self, place: int, split: Split) -> Task | None:
+        slug = self.rubric.slugs[place]
+        rows = Rows.of(self.data, split, slug)
+        if len(rows.train) < FEWEST:
+            log.warning("%s: %d labeled pictures are too few to train on", slug, len(rows.train))
+            return None
+        return Task(
+            slug, place, rows.levels, rows.train, rows.validation, variants_of(slug, self.rubric)
+        )
+
+    def _places(self) -> list[int]:
+        return [k for k, slug in enumerate(self.rubric.slugs) if slug in self.slugs]
+
+    @property
+    def _scale(self) -> tuple[int, int]:
+        return self.rubric.first_level, self.rubric.last_level
+
+    def _views(self, reader: LevelReader, variants: tuple[int, ...]) -> ViewCache:
+        cache = ViewCache(self.out / "cache", reader, self.data, variants)
+        share = -(-cache.rows // self.state.num_processes)
+        with tqdm(desc="seeing", total=share, unit="picture", disable=None, leave=False) as bar:
+            cache.fill(lambda rows: bar.update(rows) and None, self.state.process_index,
+                       self.state.num_processes)  # fmt: skip
+        self.state.wait_for_everyone()
+        return cache
+
+    def _states(self, reader: LevelReader, views: ViewCache, place: int) -> torch.Tensor:
+        rows = list(range(len(self.data.names)))
+        with torch.no_grad():
+            parts = [
+                reader.states(views.views(part, [0] * len(part)), place, None).float().cpu()
+                for part in (rows[i : i + 64] for i in range(0, len(rows), 64))
+            ]
+        return torch.cat(parts)
+
+    def _told_path(self, method: str, slug: str, fold: int) -> Path:
+        return self.out / "told" / method / f"{slug}-{fold}.json"
+
+    def _collect(self, method: str) -> dict[str, Told]:
+        """Also what other processes, or this run before it was killed, have told."""
+        told: dict[str, Told] = {}
+        for slug in self.slugs:
+            paths = [self._told_path(method, slug, fold) for fold in range(len(self.splits))]
+            if not all(path.exists() for path in paths):
+                continue
+            parts = [json.loads(path.read_text()) for path in paths]
+            rows = [row for part in parts for row in part["rows"]]
+            scores = np.array([score for part in parts for score in part["scores"]], dtype=float)
+            ends = None
+            if all(part["intervals"] for part in parts):
+                ends = np.array([end for part in parts for end in part["intervals"]], dtype=float)
+            told[slug] = Told(rows, scores, ends)
+        return told
+
+    # ------------------------------------------------------------------------- what is written
+    def _settings(self, base_sha256: str) -> dict[str, Any]:
+        """All that decides the figures; a resume with anything else is refused."""
+        a = self.arguments
+        return {
+            "base": base_sha256,
+            "labels": hashlib.sha256(a.labels.read_bytes()).hexdigest(),
+            "pictures": hashlib.sha256(" ".join(self.data.hashes).encode()).hexdigest(),
+            "rubric": hashlib.sha256(repr(self.data.rubric).encode()).hexdigest(),
+            "dimensions": list(self.slugs),
+            "layout": a.layout,
+            "px": self.image.size_px,
+            "folds": a.folds,
+            "seed": a.seed,
+            "four_bit": a.four_bit,
+            "recipe": json.loads(json.dumps(asdict(self.recipe))),
+        }
+
+    def _claim_folder(self) -> None:
+        path = self.out / "run.json"
+        if path.exists():
+            before = json.loads(path.read_text())["settings"]
+            changed = sorted(k for k in self.settings if before.get(k) != self.settings[k])
+            if not self.arguments.resume:
+                raise EngineError(f"{self.out} holds a run already: add --resume, or name another.")
+            if changed:
+                raise EngineError(
+                    f"{self.out} holds a run with another {', '.join(changed)}; it cannot go on."
+                )
+            return
+        self.out.mkdir(parents=True, exist_ok=True)
+        packages = ("torch", "transformers", "peft", "tokenizers", "numpy", "pillow")
+        record = {
+            "settings": self.settings,
+            "python": platform.python_version(),
+            "versions": {name: version(name) for name in packages},
+            "processes": self.state.num_processes,
+            "split": [asdict(split) for split in self.splits],
+            "pictures": list(self.data.names),
+            "left_out": [list(pair) for pair in self.data.skipped],
+        }
+        path.write_text(json.dumps(record, indent=1) + "\n")
+
+    def report(self, results: Mapping[str, Mapping[str, Told]]) -> None:
+        """Predictions as CSV, figures as JSON, a card to read, and a table on the screen."""
+        figures = {}
+        for method, told in results.items():
+            if told:
+                figures[method] = self._figures(method, told)
+        (self.out / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n")
+        if "adapters" in figures:
+            self.write_card(figures["adapters"])
+            sys.stdout.write(evaluation_table(figures["adapters"]) + "\n")
+        sys.stdout.write(comparison_table(figures))
+
+    def _figures(self, method: str, told: Mapping[str, Told]) -> dict[str, Any]:
+        rows = sorted({row for part in told.values() for row in part.rows})
+        index = {row: at for at, row in enumerate(rows)}
+        scores, ends = {}, {}
+        for slug, part in told.items():
+            at = [index[row] for row in part.rows]
+            scores[slug] = np.full(len(rows), math.nan)
+            scores[slug][at] = part.scores
+            if part.intervals is not None:
+                ends[slug] = np.full((len(rows), 2), math.nan)
+                ends[slug][at] = part.intervals
+        names = [self.data.names[row] for row in rows]
+        folder = self.out / "predictions"
+        folder.mkdir(exist_ok=True)
+        with (folder / f"{method}.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            limits = [f"{slug}_{end}" for slug in ends for end in ("low", "high")]
+            writer.writerow(["name", *scores, *limits])
+            for row, name in enumerate(names):
+                cells = [scores[slug][row] for slug in scores]
+                cells += [ends[slug][row][side] for slug in ends for side in (0, 1)]
+                writer.writerow([name, *("" if math.isnan(c) else f"{c:.6f}" for c in cells)])
+        labels = {slug: self.data.ratings[slug][rows] for slug in told}
+        return evaluate(
+            scores, labels, self._scale, self.arguments.seed, intervals=ends or None, names=names
+        )
+
+    def write_card(self, figures: Mapping[str, Any]) -> None:
+        card = training_card(
+            self.out.resolve().name, self.base.profile, self.settings, figures,
+            len(self.data.names), len(self.data.skipped), time.time() - self.started,
+        )  # fmt: skip
+        (self.out / "MODEL_CARD.md").write_text(card, encoding="utf-8")
 
 
-def raft_loss(
-    level_logits: Tensor, levels: Tensor, first_level: int, spread_weight: float
-) -> Tensor:
-    """Mean over the batch of (expected level - level)^2, plus a weighted soft cross-entropy.
-
-    Args:
-        level_logits: (B, L).
-        levels: (B,) whole or fractional levels (the mean of several raters, say).
-    """
-    error = (expected_score(level_logits, first_level) - levels).square().mean()
-    soft = soft_levels(levels, first_level, level_logits.shape[-1], 0.5)
-    return error + spread_weight * F.cross_entropy(level_logits.float(), soft)
+def comparison_table(figures: Mapping[str, Mapping[str, Any]]) -> str:
+    """Macro means over dimensions, a method a line; the dimensions are in metrics.json."""
+    names = ("spearman", "qwk", "mae", "mse", "accuracy")
+    lines = [f"{'mean over dimensions':<22}" + "".join(f"{name:>10}" for name in names)]
+    for method, result in figures.items():
+        cells = [result["macro"][name] for name in names]
+        texts = ["-" if cell is None else f"{cell:.3f}" for cell in cells]
+        lines.append(f"{method:<22}" + "".join(f"{text:>10}" for text in texts))
+    return "\n".join(lines) + "\n"
 
 
-def soft_levels(levels: Tensor, first_level: int, count: int, spread: float) -> Tensor:
-    """(B,) levels as (B, count) probabilities: a bell around each level."""
-    steps = torch.arange(first_level, first_level + count)
-    return torch.softmax(-((steps - levels[:, None].float()) ** 2) / (2 * spread**2), -1)
+def _expectation(
+    reader: LevelReader, views: ViewCache, place: int, weights: LoraWeights | None, rows: list[int]
+) -> Floats:
+    logits = read_logits(reader, views, place, weights, rows)
+    return expected_score(logits, reader.rubric.first_level).numpy().astype(np.float64)
 
 
-def add_adapter(
-    model: Qwen2_5_VLForConditionalGeneration | PeftModel, name: str, recipe: Recipe
-) -> PeftModel:
-    """A new adapter that changes nothing yet, active and the only thing that can learn."""
-    torch.manual_seed(recipe.seed)
-    config = LoraConfig(
-        r=recipe.rank,
-        lora_alpha=recipe.alpha,
-        lora_dropout=recipe.dropout,
-        target_modules=list(recipe.targets),
-        task_type="CAUSAL_LM",
+def _dimensions(rubric: Rubric, wanted: Sequence[str] | None, labels: Path) -> tuple[str, ...]:
+    """In the rubric's order; by default those that the labels have."""
+    if unknown := [slug for slug in wanted or () if slug not in rubric.slugs]:
+        raise EngineError(f"The rubric has no dimension {', '.join(unknown)}.")
+    if wanted:
+        return tuple(slug for slug in rubric.slugs if slug in wanted)
+    if rubric is KIDSART:
+        there = read_labels(labels, None, (rubric.first_level, rubric.last_level)).ratings
+        return tuple(slug for slug in rubric.slugs if slug in there)
+    return rubric.slugs
+
+
+def _recipe(arguments: argparse.Namespace, of_base: Mapping[str, Any]) -> Recipe:
+    """The defaults, then what the base asks for in this layout, then the file, then --seed."""
+    chosen: dict[str, Any] = dict(of_base.get(arguments.layout, {}))
+    if arguments.config:
+        try:
+            given = json.loads(arguments.config.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise EngineError(f"{arguments.config} cannot be read: {error}") from None
+        if not isinstance(given, dict):
+            raise EngineError(f"{arguments.config} is not a JSON object.")
+        chosen |= given
+    chosen["seed"] = arguments.seed
+    kinds = {f.name: f.default for f in fields(Recipe)}
+    for key, value in chosen.items():
+        if key not in kinds:
+            raise EngineError(f"A recipe has no {key!r}; it has {', '.join(kinds)}.")
+        if not _same_kind(value, kinds[key]):
+            raise EngineError(f"The recipe's {key} cannot be {value!r}.")
+    if "targets" in chosen:
+        chosen["targets"] = tuple(chosen["targets"])
+    return Recipe(**chosen)
+
+
+def _same_kind(value: object, usual: object) -> bool:
+    if isinstance(usual, bool) or isinstance(value, bool):
+        return isinstance(usual, bool) and isinstance(value, bool)
+    if isinstance(usual, float):
+        return isinstance(value, (int, float))
+    if isinstance(usual, tuple):
+        return isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value)
+    return isinstance(value, type(usual))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m ml train",
+        description="Trains one adapter per dimension (RAFT). The CSV has a column 'name' and one "
+        "per dimension (several raters: SLUG_r1, SLUG_r2, ...), and may have child_id, grade, and "
+        "comment or comment_SLUG. Several GPUs: accelerate launch -m ml train ...",
     )
-    if isinstance(model, PeftModel):
-        model.add_adapter(name, config)
-        model.set_adapter(name)
-        return model
-    return get_peft_model(model, config, adapter_name=name)
-
-
-def fit_adapter(
-    model: PeftModel,
-    reader: LevelReader,
-    row: int,
-    features: Tensor,
-    levels: Tensor,
-    first_level: int,
-    recipe: Recipe,
-) -> list[float]:
-    """Trains the active adapter for prompt ``row``; returns the loss of each step.
-
-    Args:
-        features: (N, tokens, H), the tower's view of each picture.
-        levels: (N,) without gaps.
-    """
-    chosen = [p for p in model.parameters() if p.requires_grad]
-    size = min(recipe.batch_size, len(levels))
-    steps = recipe.epochs * (len(levels) // size)
-    optimizer = torch.optim.AdamW(chosen, lr=recipe.learning_rate, weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe.learning_rate, total_steps=steps, pct_start=recipe.warm_up
-    )
-    chance = torch.Generator().manual_seed(recipe.seed)
-    rows = torch.full((size,), row)
-    losses = []
-    model.train()
-    for batch in _shuffled(len(levels), size, recipe.epochs, chance):
-        logits = reader.level_logits(features[batch], rows)
-        loss = raft_loss(logits, levels[batch], first_level, recipe.spread_weight)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(chosen, 1.0)
-        optimizer.step()
-        schedule.step()
-        losses.append(float(loss.detach()))
-    model.eval()
-    return losses
-
-
-def read_levels(reader: LevelReader, row: int, features: Tensor, size: int = 100) -> Tensor:
-    """Level logits (N, L) of all pictures for one prompt, without gradients."""
-    with torch.inference_mode():
-        parts = [
-            reader.level_logits(part, torch.full((len(part),), row))
-            for part in features.split(size)
-        ]
-    return torch.cat(parts).clone()  # a clone can be used outside inference mode
-
-
-def _shuffled(count: int, size: int, epochs: int, chance: torch.Generator) -> Iterator[Tensor]:
-    for _ in range(epochs):
-        order = torch.randperm(count, generator=chance)
-        yield from order[: count // size * size].view(-1, size)
+    parser.add_argument("--labels", type=Path, required=True, metavar="CSV")
+    parser.add_argument("--images", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--base", type=Path, required=True, help="folder of the base model")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--dimensions", nargs="+", metavar="SLUG")
+    parser.add_argument("--layout", choices=tuple(PROMPTS), default="lora",
+                        help="where adapters act: everywhere, or on the answer only")  # fmt: skip
+    parser.add_argument("--config", type=Path, metavar="FILE", help="recipe as JSON")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--rubric", type=Path, metavar="FILE", help="a rubric of your own (JSON)")
+    parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), default=["adapters"],
+                        help="what to compare, on the same split")  # fmt: skip
+    parser.add_argument("--folds", type=int, default=0, metavar="K",
+                        help="report every picture once, by K-fold cross-validation; writes no "
+                        "adapters")  # fmt: skip
+    parser.add_argument("--px", type=int, help="picture size, a multiple of 28")
+    parser.add_argument("--name", help="of the adapters (default: the name of --out)")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu"))
+    parser.add_argument("--four-bit", action="store_true", help="the base in 4 bits (CUDA)")
+    return parser

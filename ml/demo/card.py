@@ -39,10 +39,11 @@ busily a page is drawn on), which goes with several dimensions by construction.
 
 `python -m ml demo build --seed {seed}`: {train_pictures} drawings for training and
 {calibration_pictures} more for calibration; {tower_steps} steps for the vision tower,
-{language_steps} for the language part, {adapter_steps} for each adapter (RAFT with
-{spread_weight} soft cross-entropy). Steps are counted, not seconds, so the same
-versions on the same kind of processor repeat it to the same figures. It took {minutes:.1f}
-minutes on {cores} processor cores shared with other work: {stages}.
+{language_steps} for the language part, at most {epochs} epochs for each adapter (layout
+`{layout}`, RAFT with {spread_weight} soft cross-entropy), the best one kept by the calibration
+drawings. Steps are counted, not seconds, so the same versions on the same kind of processor
+repeat it to the same figures. It took {minutes:.1f} minutes on {cores} processor cores shared
+with other work: {stages}.
 
 {versions}
 
@@ -60,10 +61,11 @@ def model_card(metrics: dict[str, Any]) -> str:
         parameters=metrics["parameters"] / 1e6,
         rank=metrics["recipe"]["rank"],
         spread_weight=metrics["recipe"]["spread_weight"],
+        epochs=metrics["recipe"]["epochs"],
         minutes=sum(metrics["seconds"].values()) / 60,
         stages=", ".join(f"{stage} {s:.0f} s" for stage, s in metrics["seconds"].items()),
         versions=", ".join(f"{name} {v}" for name, v in metrics["versions"].items()),
-        **{k: metrics[k] for k in ("seed", "check_seed", "adapter_steps", "cores")},
+        **{k: metrics[k] for k in ("seed", "check_seed", "layout", "cores")},
         **plan,
     )
 

@@ -10,8 +10,7 @@ about Qwen2.5-VL or about children's drawings; see docs/decisions/0005-demo-mode
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -19,32 +18,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import Qwen2_5_VLForConditionalGeneration
-from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
-    Qwen2_5_VLVisionAttention,
-    apply_rotary_pos_emb_vision,
-)
 
-from ml.demo.model import grid_of
+from ml.decoder import Decoder
+from ml.demo.pictures import IMAGE
 from ml.demo.targets import Targets, mirrored
-from ml.processing import ImageOnlyProcessor
-from ml.train import LevelReader, soft_levels
+from ml.fitting import soft_levels
+from ml.passes import ActivatedPass, OrdinaryPass, Question, invocation_tokens
+from ml.processing import ImageOnlyProcessor, patches_of
+from ml.score_tokens import score_token_ids
+from ml.vision import Tower
 
 Log = Callable[[str], None]
-
-
-def patches_of(pixels: np.ndarray, processor: ImageOnlyProcessor) -> Tensor:
-    """(B, side, side, 3) uint8 to the processor's pixel_values (B * patches, 1176).
-
-    The same numbers as ``ml.processing.picture_tensors``, fast enough for every training step.
-    """
-    images = processor.image_processor
-    mean, spread = torch.tensor(images.image_mean), torch.tensor(images.image_std)
-    x = (torch.from_numpy(pixels).float() / 255 - mean) / spread
-    count, cells, patch = len(x), x.shape[1] // 28, 14
-    # (B, rows of 2x2, 2, 14, columns of 2x2, 2, 14, color)
-    x = x.view(count, cells, 2, patch, cells, 2, patch, 3).permute(0, 1, 4, 2, 5, 7, 3, 6)
-    x = x.reshape(-1, 3, 1, patch, patch).expand(-1, 3, 2, patch, patch)  # two equal moments
-    return x.reshape(-1, 3 * 2 * patch * patch)
 
 
 @torch.no_grad()
@@ -68,61 +52,6 @@ def prepare_tower(
     keep = kernel.shape[0]
     components = vectors[:, -keep:] / values[-keep:].sqrt()  # (1176, H), unit spread each
     kernel.copy_(components.T.reshape(kernel.shape))
-
-
-def see(model: Qwen2_5_VLForConditionalGeneration, patches: Tensor, count: int) -> Tensor:
-    """The tower's view of ``count`` pictures: (count, tokens, H), rows of the page first."""
-    merged = model.model.visual(patches, grid_thw=grid_of(count)).pooler_output
-    return merged.view(count, -1, merged.shape[-1])
-
-
-def see_all(
-    model: Qwen2_5_VLForConditionalGeneration,
-    processor: ImageOnlyProcessor,
-    pixels: np.ndarray,
-    size: int = 100,
-) -> Tensor:
-    model.eval()
-    with torch.inference_mode(), one_attention_for_all(model):
-        parts = [
-            see(model, patches_of(pixels[i : i + size], processor), len(pixels[i : i + size]))
-            for i in range(0, len(pixels), size)
-        ]
-    return torch.cat(parts).clone()
-
-
-@contextmanager
-def one_attention_for_all(model: Qwen2_5_VLForConditionalGeneration) -> Iterator[None]:
-    """Pictures of one size attend in one call instead of one after another; the same result."""
-    layers = [block.attn for block in model.model.visual.blocks]
-    for layer in layers:
-        layer.forward = partial(_equal_pictures_attention, layer)
-    try:
-        yield
-    finally:
-        for layer in layers:
-            del layer.forward
-
-
-def _equal_pictures_attention(
-    layer: Qwen2_5_VLVisionAttention,
-    hidden_states: Tensor,
-    cu_seqlens: Tensor,
-    position_embeddings: tuple[Tensor, Tensor],
-    **_: object,
-) -> Tensor:
-    total, length = len(hidden_states), int(cu_seqlens[1] - cu_seqlens[0])
-    qkv = layer.qkv(hidden_states).reshape(total, 3, layer.num_heads, -1)
-    q, k, v = qkv.permute(1, 0, 2, 3).unbind(0)
-    q, k = apply_rotary_pos_emb_vision(q, k, *position_embeddings)
-
-    def per_picture(x: Tensor) -> Tensor:
-        return x.reshape(total // length, length, layer.num_heads, -1).transpose(1, 2)
-
-    mixed = F.scaled_dot_product_attention(
-        per_picture(q), per_picture(k), per_picture(v), scale=layer.scaling
-    )
-    return layer.proj(mixed.transpose(1, 2).reshape(total, -1))
 
 
 def teach_tower(
@@ -149,67 +78,78 @@ def teach_tower(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(_warm_then_cosine, steps))
     chance = np.random.default_rng(seed)
     recent: list[float] = []
+    see = Tower(model.model.visual, IMAGE.size_px)
     model.train()
-    with one_attention_for_all(model):
-        for step in range(steps):
-            batch = chance.integers(0, len(pixels), batch_size)
-            pages, patches = pixels[batch], targets.patches[batch]
-            if step % 2:  # a mirrored page has the same causes
-                pages, patches = np.ascontiguousarray(pages[:, :, ::-1]), mirrored(patches)
-            tokens = see(model, patches_of(pages, processor), batch_size)
-            mean, causes = tokens.mean(1), targets.whole[batch]
-            loss = (
-                F.mse_loss(per_token(tokens), patches.flatten(1, 2))
-                + F.mse_loss(linear(mean), causes)
-                + F.mse_loss(deep(mean), causes[:, :9])
-            )
-            _step(loss, optimizer, learned)
-            schedule.step()
-            recent = [*recent[-49:], float(loss.detach())]
-            if step % 50 == 49:
-                log(f"tower step {step + 1} of {steps}: loss {np.mean(recent):.3f}")
+    for step in range(steps):
+        batch = chance.integers(0, len(pixels), batch_size)
+        pages, patches = pixels[batch], targets.patches[batch]
+        if step % 2:  # a mirrored page has the same causes
+            pages, patches = np.ascontiguousarray(pages[:, :, ::-1]), mirrored(patches)
+        tokens = see(patches_of(pages, processor))
+        mean, causes = tokens.mean(1), targets.whole[batch]
+        loss = (
+            F.mse_loss(per_token(tokens), patches.flatten(1, 2))
+            + F.mse_loss(linear(mean), causes)
+            + F.mse_loss(deep(mean), causes[:, :9])
+        )
+        _step(loss, optimizer, learned)
+        schedule.step()
+        recent = [*recent[-49:], float(loss.detach())]
+        if step % 50 == 49:
+            log(f"tower step {step + 1} of {steps}: loss {np.mean(recent):.3f}")
 
 
 def teach_language(
     model: Qwen2_5_VLForConditionalGeneration,
-    reader: LevelReader,
+    processor: ImageOnlyProcessor,
+    questions: Sequence[Sequence[Question]],
     features: Tensor,
     targets: Targets,
     steps: int,
     seed: int,
     log: Log,
-    batch_size: int = 64,
+    batch_size: int = 16,
     learning_rate: float = 2e-3,
     knowledge_weight: float = 1.5,
 ) -> None:
-    """Every rubric prompt is answered by a level: one generic impression, full vocabulary.
+    """Every question is answered by a level: one generic impression, full vocabulary.
 
     A linear head on the last hidden state must also tell the causes: without it the language part
     was seen to ignore the picture, and adapters of rank 8 had nothing to bring out.
+
+    Args:
+        questions: for ordinary adapters and for activated ones, so that the base knows both forms.
     """
     torch.manual_seed(seed)
     model.model.visual.requires_grad_(False)
+    decoder = Decoder(model.model.language_model)
     knows = nn.Linear(features.shape[-1], targets.whole.shape[1])
     learned = [p for p in model.parameters() if p.requires_grad] + list(knows.parameters())
     optimizer = torch.optim.AdamW(learned, lr=learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, learning_rate, total_steps=steps, pct_start=0.1
     )
-    prompts = len(reader.prompts.input_ids)
-    count = len(reader.level_ids)
+    ordinary, activated = questions
+    invocation = invocation_tokens(processor)
+    ids = torch.tensor(score_token_ids(processor.tokenizer, range(1, 6)))
     recent: list[float] = []
     model.train()
     for step in range(steps):
-        batch = torch.randint(0, len(features), (batch_size,))
-        rows = torch.randint(0, prompts, (batch_size,))
-        hidden = reader.hidden(features[batch], rows)
-        logits = F.linear(hidden, model.lm_head.weight)  # (B, vocabulary)
-        wanted = soft_levels(targets.impression[batch], 1, count, 0.7)
-        answer = -(wanted * logits.log_softmax(-1)[:, reader.level_ids]).sum(-1).mean()
-        knowledge = F.mse_loss(knows(hidden), targets.whole[batch])
-        _step(answer + knowledge_weight * knowledge, optimizer, learned)
+        # Made anew for each step, since the words that they keep are learned, too.
+        some = [ordinary[i] for i in torch.randperm(len(ordinary))[:3]]
+        runs = (OrdinaryPass(decoder, some), ActivatedPass(decoder, activated, invocation))
+        loss = torch.zeros(())
+        for run in runs:
+            batch = torch.randint(0, len(features), (batch_size,))
+            hidden = run(features[batch], None)  # (K, B, H)
+            logits = F.linear(hidden, model.lm_head.weight)  # (K, B, vocabulary)
+            wanted = soft_levels(targets.impression[batch], 1, len(ids), 0.7)
+            answer = -(wanted * logits.log_softmax(-1)[..., ids]).sum(-1).mean()
+            causes = targets.whole[batch].expand(len(hidden), -1, -1)
+            loss = loss + answer + knowledge_weight * F.mse_loss(knows(hidden), causes)
+        _step(loss, optimizer, learned)
         schedule.step()
-        recent = [*recent[-29:], float(answer.detach()) + float(knowledge.detach())]
+        recent = [*recent[-29:], float(loss.detach())]
         if step % 30 == 29:
             log(f"language step {step + 1} of {steps}: loss {np.mean(recent):.3f}")
     model.eval()

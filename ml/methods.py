@@ -1,0 +1,121 @@
+"""Ways of scoring to compare adapters with. Same pictures, split, rounding and metrics for all.
+
+Each takes the rows to learn from and gives expectations for the rows to report, in levels, nan
+where it has nothing to say. What is chosen (a ridge's strength, an epoch) is chosen on validation
+rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ml.dataset import Dataset, Split
+from ml.fitting import soft_levels
+from ml.images import load_picture
+from ml.metrics import mse
+from ml.picture_features import picture_features
+from ml.score_tokens import expected_score
+
+Floats = NDArray[np.float64]
+STRENGTHS = 10.0 ** np.arange(-2, 6)  # of a ridge, tried on the validation rows
+HEAD_STEPS = 300
+
+METHODS: Mapping[str, str] = {
+    "adapters": "one LoRA adapter per dimension",
+    "joint": "one LoRA adapter for all dimensions",
+    "prompt": "the base asked with each dimension's definition",
+    "prompt-levels": "the base asked with definition and level words",
+    "head": "a cross-entropy head on the base's last hidden state",
+    "ridge-vision": "a ridge on the frozen vision tower's mean token",
+    "ridge-measures": "a ridge on 21 hand-made measures of the picture",
+}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One dimension's rows, those without a level left out."""
+
+    train: list[int]
+    validation: list[int]
+    test: list[int]
+    levels: Floats  # (N,) of all pictures
+
+    @staticmethod
+    def of(data: Dataset, split: Split, slug: str) -> Rows:
+        return Rows(
+            data.labeled(slug, split.train),
+            data.labeled(slug, split.validation),
+            list(split.test),
+            data.levels(slug),
+        )
+
+
+def measures_of(data: Dataset) -> Floats:
+    """(N, 21) of every picture."""
+    return np.stack([picture_features(load_picture(path)) for path in data.paths])
+
+
+def ridge(features: Floats, rows: Rows, scale: tuple[int, int]) -> Floats:
+    """Expectations for ``rows.test`` from a ridge on standardized features (N, F).
+
+    Its strength is the best of STRENGTHS on the validation rows; it is then fitted on both.
+    """
+    known = [*rows.train, *rows.validation]
+
+    def predict(learn: Sequence[int], tell: Sequence[int], strength: float) -> Floats:
+        x, y = features[list(learn)], rows.levels[list(learn)]
+        mean, spread = x.mean(axis=0), x.std(axis=0) + 1e-9
+        x = (x - mean) / spread
+        gram = x.T @ x + strength * np.eye(x.shape[1])
+        weights = np.linalg.solve(gram, x.T @ (y - y.mean()))
+        told = (features[list(tell)] - mean) / spread @ weights + y.mean()
+        return np.clip(told, *scale)
+
+    if not rows.train:
+        return np.full(len(rows.test), np.nan)
+    if not rows.validation:
+        return predict(known, rows.test, 1.0 * len(known))
+    errors = [
+        mse(predict(rows.train, rows.validation, s), rows.levels[rows.validation]).value or 0.0
+        for s in STRENGTHS
+    ]
+    return predict(known, rows.test, float(STRENGTHS[int(np.argmin(errors))]))
+
+
+def cross_entropy_head(states: Tensor, rows: Rows, first_level: int, count: int) -> Floats:
+    """A softmax over the levels on the base's last hidden states (N, H), read as an expectation.
+
+    Stops at the step that is best on the validation rows.
+    """
+    if not rows.train:
+        return np.full(len(rows.test), np.nan)
+    x = states.float()
+    x = (x - x[rows.train].mean(0)) / (x[rows.train].std(0) + 1e-6)
+    levels = torch.tensor(rows.levels, dtype=torch.float32)
+    wanted = soft_levels(levels[rows.train], first_level, count, 0.25)  # (n, L)
+    weight = torch.zeros(x.shape[1], count, requires_grad=True)
+    bias = torch.zeros(count, requires_grad=True)
+    optimizer = torch.optim.AdamW([weight, bias], lr=0.02, weight_decay=0.1)
+    best, kept = float("inf"), (weight.detach().clone(), bias.detach().clone())
+    for _ in range(HEAD_STEPS):
+        loss = F.cross_entropy(x[rows.train] @ weight + bias, wanted)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            told = expected_score(x[rows.validation] @ weight + bias, first_level)
+            error = float((told - levels[rows.validation]).square().mean())
+        if not rows.validation or error < best:
+            best, kept = error, (weight.detach().clone(), bias.detach().clone())
+    logits = x[rows.test] @ kept[0] + kept[1]
+    return expected_score(logits, first_level).numpy().astype(np.float64)
+
+
+Method = Callable[[], dict[str, Floats]]

@@ -1,0 +1,89 @@
+"""Writing one trained adapter: PEFT's files, and the profile that says how to serve it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from peft import LoraConfig
+from safetensors.torch import save_file
+
+from ml.bundle import PEFT_PREFIX
+from ml.fitting import Recipe
+from ml.levels import LevelReader
+from ml.lora_stack import LoraWeights
+from ml.passes import invocation_tokens
+from ml.profiles import (
+    ADAPTER_WEIGHTS,
+    AdapterProfile,
+    Calibration,
+    sha256_of_file,
+    write_profile,
+)
+from ml.prompts import build_prompt, prompt_sha256
+
+
+def save_adapter(
+    folder: Path,
+    name: str,
+    slug: str,
+    weights: LoraWeights,
+    recipe: Recipe,
+    reader: LevelReader,
+    calibration: Calibration | None,
+    metrics: dict[str, object],
+) -> None:
+    """Writes ``folder``, replacing what was there, in one step.
+
+    The files are PEFT's own: ``PeftModel.from_pretrained`` loads them, an activated adapter as
+    PEFT's activated LoRA.
+    """
+    base, prompt = reader.base.profile, reader.prompt
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        aside = Path(scratch) / folder.name
+        aside.mkdir()
+        LoraConfig(
+            r=recipe.rank,
+            lora_alpha=recipe.alpha,
+            lora_dropout=recipe.dropout,
+            target_modules=sorted(recipe.targets),
+            exclude_modules=r".*visual.*",
+            task_type="CAUSAL_LM",
+            base_model_name_or_path=base.name,
+            inference_mode=True,
+            alora_invocation_tokens=(
+                invocation_tokens(reader.base.processor) if reader.activated else None
+            ),
+        ).save_pretrained(aside)
+        tensors = {
+            f"{PEFT_PREFIX}{layer}.lora_{half}.weight": tensor.detach().cpu().contiguous()
+            for layer, pair in weights.layers.items()
+            for half, tensor in zip("AB", pair, strict=True)
+        }
+        save_file(tensors, aside / ADAPTER_WEIGHTS, metadata={"format": "pt"})
+        write_profile(
+            AdapterProfile(
+                name=name,
+                dimension=slug,
+                rubric=reader.rubric.slug,
+                base_name=base.name,
+                base_sha256=base.sha256,
+                weights_sha256=sha256_of_file(aside / ADAPTER_WEIGHTS),
+                prompt=prompt,
+                prompt_sha256=prompt_sha256(build_prompt(reader.rubric, slug, prompt)),
+                image=reader.image,
+                rank=recipe.rank,
+                alpha=recipe.alpha,
+                calibration=calibration,
+                metrics=metrics,
+            ),
+            aside,
+        )
+        aside.chmod(0o755)
+        for file in aside.iterdir():  # safetensors writes 0600: unreadable for other users
+            file.chmod(0o644)
+        if folder.exists():
+            shutil.rmtree(folder)
+        aside.rename(folder)
