@@ -205,9 +205,12 @@ class TestWhatIsNotAsked:
 
 
 class TestWhatTheModelIsTold:
-    def test_it_is_told_the_rubric_words_of_what_compose_would_speak_of(self, writer) -> None:
-        prompt = writer._ask(request_for(seed=3)).prompt
-        focus = choose_focus(KIDSART, LEVELS, {}, chance_of(3))
+    @pytest.mark.parametrize("seed", range(4))
+    def test_it_is_told_the_rubric_words_of_what_compose_would_speak_of(
+        self, writer, seed: int
+    ) -> None:
+        prompt = writer._ask(request_for(seed)).prompt
+        focus = choose_focus(KIDSART, LEVELS, {}, chance_of(seed))
         assert focus is not None
         growing = focus.growing
         assert focus.strong.levels[LEVELS[focus.strong.slug] - 1] in prompt
