@@ -215,8 +215,12 @@ def test_the_table_has_baselines_beside_and_lists_what_is_missing(
     assert "label of imagination: nobody gave a level (20)" in printed
     assert "coverage: the predictions have no intervals (realism)" in printed
     assert "nan" not in printed
-    assert "-0.00" not in printed
     assert max(map(len, printed.partition("\nlow, high")[0].splitlines())) <= 104
+
+
+def test_a_bias_that_rounds_to_nothing_has_no_sign() -> None:
+    y = np.array([1.0, 2, 3])
+    assert "-0.00" not in evaluation_table(evaluate({"a": y - 0.001}, {"a": y}, rounds=0))
 
 
 def test_a_table_of_nothing_can_be_written() -> None:
