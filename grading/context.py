@@ -4,28 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
+
+from grading.models import Role, User
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"nav": []}
+    # Lazy, because most answers are fragments, which have no navigation and need no query for it.
+    return {"nav": SimpleLazyObject(lambda: _sections(request.path, user))}
+
+
+def _sections(path: str, user: User) -> list[dict[str, Any]]:
     links = [(_("Classes"), reverse("grading:home"))]
+    prefetch_related_objects([user], "memberships")
+    roles = {membership.role for membership in user.memberships.all()}
+    if user.is_staff or roles & {Role.TEACHER, Role.ADMINISTRATOR}:
+        links.append((_("Models"), reverse("grading:models")))
     if user.is_staff:
         links.append((_("Support"), reverse("admin:index")))
-    return {
-        "nav": [
-            {"label": label, "url": url, "current": _is_current(request.path, url)}
-            for label, url in links
-        ]
-    }
+    return [{"label": label, "url": url, "current": _is_current(path, url)} for label, url in links]
 
 
 def _is_current(path: str, url: str) -> bool:
-    """Everything outside the support pages belongs to the classes."""
+    """Everything that is not a section of its own belongs to the classes."""
     if url == reverse("grading:home"):
-        return not path.startswith("/support/")
+        return not path.startswith(("/support/", reverse("grading:models")))
     return path.startswith(url)

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from grading.views import annotations, artworks, board, people
+from grading.views import adapters, annotations, artworks, board, people
 
 app_name = "grading"
 urlpatterns: list[URLPattern] = [
@@ -20,5 +20,6 @@ urlpatterns: list[URLPattern] = [
     path("artworks/<uuid:code>/levels/<slug:dimension>/", annotations.level, name="level"),
     path("artworks/<uuid:code>/words/", annotations.words, name="words"),
     path("artworks/<uuid:code>/confirm/", annotations.confirm, name="confirm"),
+    path("models/", adapters.models, name="models"),
     path("pictures/<uuid:code>/<slug:version>/", artworks.picture_file, name="picture"),
 ]

@@ -8,6 +8,7 @@ from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, r
 
 OPEN = {"sign-in", "sign-out"}  # for everybody; sign-out takes POST only
 EVERYBODY_SIGNED_IN = {"grading:home"}  # shows each person their own
+TEACHERS_OF_ANY_SCHOOL = {"grading:models"}  # and administrators; it shows nothing of a school
 INSIDERS = ("alice", "administrator")
 STRANGERS = ("colleague", "bob", "annotator")
 
@@ -29,7 +30,7 @@ def named_patterns() -> list[tuple[str, URLPattern]]:
 
 
 NAMES = [name for name, _pattern in named_patterns()]
-SCOPED = [name for name in NAMES if name not in OPEN | EVERYBODY_SIGNED_IN]
+SCOPED = [name for name in NAMES if name not in OPEN | EVERYBODY_SIGNED_IN | TEACHERS_OF_ANY_SCHOOL]
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_a_stranger_gets_404(client: Client, request, url_of, role, name, method
     assert response.status_code in (404, 405), name
 
 
-@pytest.mark.parametrize("name", SCOPED + sorted(EVERYBODY_SIGNED_IN))
+@pytest.mark.parametrize("name", SCOPED + sorted(EVERYBODY_SIGNED_IN | TEACHERS_OF_ANY_SCHOOL))
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_without_signing_in_one_is_sent_to_the_sign_in_page(client: Client, url_of, name, method):
     response = getattr(client, method)(url_of(name))
@@ -80,7 +81,7 @@ def test_without_signing_in_one_is_sent_to_the_sign_in_page(client: Client, url_
         assert response["Location"].startswith(reverse("sign-in")), name
 
 
-@pytest.mark.parametrize("name", SCOPED + sorted(EVERYBODY_SIGNED_IN))
+@pytest.mark.parametrize("name", SCOPED + sorted(EVERYBODY_SIGNED_IN | TEACHERS_OF_ANY_SCHOOL))
 @pytest.mark.parametrize("role", INSIDERS)
 def test_the_class_teacher_and_the_administrator_get_in(
     client: Client, request, url_of, role, name
@@ -99,10 +100,19 @@ def test_no_form_of_the_class_teacher_answers_500(client: Client, alice, url_of,
     assert client.post(url_of(name)).status_code < 500, name
 
 
+@pytest.mark.parametrize("name", sorted(TEACHERS_OF_ANY_SCHOOL))
+@pytest.mark.parametrize(("role", "status"), [("colleague", 200), ("bob", 200), ("annotator", 404)])
+def test_what_is_of_no_school_is_for_every_teacher_and_for_no_annotator(
+    client: Client, request, url_of, name, role, status
+):
+    client.force_login(request.getfixturevalue(role))
+    assert client.get(url_of(name)).status_code == status
+
+
 def test_a_teacher_who_left_the_school_sees_nothing_of_it(client, alice, url_of):
     alice.memberships.all().delete()
     client.force_login(alice)
-    for name in SCOPED:
+    for name in SCOPED + sorted(TEACHERS_OF_ANY_SCHOOL):
         assert client.get(url_of(name)).status_code in (404, 405), name
 
 
@@ -114,4 +124,4 @@ def test_the_support_pages_are_for_staff_only(client, alice, administrator):
 
 def test_every_url_is_walked():
     assert len(SCOPED) >= 10
-    assert set(NAMES) == set(SCOPED) | OPEN | EVERYBODY_SIGNED_IN
+    assert set(NAMES) == set(SCOPED) | OPEN | EVERYBODY_SIGNED_IN | TEACHERS_OF_ANY_SCHOOL

@@ -29,11 +29,12 @@ def path_of(school, page: str) -> str:
         "board": board,
         "match": f"{board}match/",
         "review": f"/artworks/{uuid.UUID(school.rows(ARTWORK, 'Dev P.')[0][0])}/review/",
+        "models": "/models/",
         "nowhere": "/nowhere/",
     }[page]
 
 
-PAGES = ("home", "classroom", "new assignment", "board", "match", "review", "nowhere")
+PAGES = ("home", "classroom", "new assignment", "board", "match", "review", "models", "nowhere")
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
@@ -73,7 +74,7 @@ def test_no_page_asks_another_host_for_anything(school, visit):
 
 def test_every_page_with_scores_says_that_the_model_is_a_demo(school, visit):
     page = visit()
-    for name in ("board", "review"):
+    for name in ("board", "review", "models"):
         page.goto(path_of(school, name))
         expect(page.get_by_text("Demo model, not for grading").first).to_be_visible()
 
