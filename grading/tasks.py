@@ -298,7 +298,7 @@ def _writer(adapter_set: AdapterSet) -> FeedbackWriter:
     from ml.writer import FeedbackWriter
 
     rubric = adapter_set.rubric_version.as_ml_rubric()
-    return FeedbackWriter(_scorer(adapter_set, rubric)._base, rubric)
+    return FeedbackWriter(_scorer(adapter_set, rubric).base, rubric)
 
 
 # ----------------------------------------------------------------------------------------- sweep

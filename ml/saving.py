@@ -48,8 +48,7 @@ def save_adapter(
             r=recipe.rank,
             lora_alpha=recipe.alpha,
             lora_dropout=recipe.dropout,
-            target_modules=sorted(recipe.targets),
-            exclude_modules=r".*visual.*",
+            target_modules=_target_modules(recipe),
             task_type="CAUSAL_LM",
             base_model_name_or_path=base.name,
             inference_mode=True,
@@ -87,3 +86,10 @@ def save_adapter(
         if folder.exists():
             shutil.rmtree(folder)
         aside.rename(folder)
+
+
+def _target_modules(recipe: Recipe) -> list[str] | str:
+    """Names for PEFT; the names of the MLP occur in the vision tower, too, so they need a path."""
+    if not any(target in ("gate_proj", "up_proj", "down_proj") for target in recipe.targets):
+        return sorted(recipe.targets)
+    return rf"model\.language_model\..*\.({'|'.join(sorted(recipe.targets))})"

@@ -87,7 +87,7 @@ class TorchScorer:
         self.model = base.profile.name
         self.demo = base.profile.demo
         self.rubric = rubric
-        self._base = base
+        self.base = base
         self._device = base.model.device
         self._token_ids = torch.tensor(
             score_token_ids(base.processor.tokenizer, rubric.level_numbers), device=self._device
@@ -113,16 +113,18 @@ class TorchScorer:
             raise BundleError(f"The rubric has no dimension {', '.join(sorted(surplus))}.")
         with self._lock:
             loaded = {slug: self._load(slug, folder) for slug, folder in adapters.items()}
-            image = _common_image(loaded, self._base.profile.image)
+            image = _common_image(loaded, self.base.profile.image)
             groups = self._prepare(loaded, image)
             self._adapters, self._image, self._groups = loaded, image, groups
-            self._tower = Tower(self._base.model.model.visual, image.size_px)
+            self._tower = Tower(self.base.model.model.visual, image.size_px)
             self._answer: Callable[[Tensor], tuple[Tensor, Tensor]] = self._forward
             if self._compiled:
                 self._answer = self._compile()
 
     def score(self, pictures: Sequence[Path]) -> list[PictureScores | PictureFailure]:
         """Scores in the order of ``pictures``; one bad picture never spoils the others."""
+        if not pictures:
+            return []
         results: list[PictureScores | PictureFailure] = []
         with ThreadPoolExecutor(1, "decode") as decoders:
             ahead: Future[list[Prepared]] | None = None
@@ -140,7 +142,7 @@ class TorchScorer:
             fitted = [fit_picture(image, self._image) for image in images]
             if self._compiled:  # one program for each power of two
                 fitted += fitted[:1] * (2 ** math.ceil(math.log2(len(fitted))) - len(fitted))
-            logits, mass = self._answer(picture_patches(self._base.processor, fitted))
+            logits, mass = self._answer(picture_patches(self.base.processor, fitted))
             # The only copy from the device, and so the only wait for it, in a batch.
             return LevelLogits(logits[: len(images)].cpu(), mass[: len(images)].cpu())
 
@@ -148,14 +150,14 @@ class TorchScorer:
         current = self._adapters.get(slug)
         if current is not None and read_adapter_profile(folder) == current.profile:
             return current
-        return load_adapter(folder, self._base, self.rubric, slug)
+        return load_adapter(folder, self.base, self.rubric, slug)
 
     @torch.inference_mode()
     def _prepare(self, loaded: Mapping[str, LoadedAdapter], image: ImageProfile) -> list[Group]:
-        processor, model = self._base.processor, self._base.model
+        processor, model = self.base.processor, self.base.model
         asked: dict[str, dict[int, Question]] = {}
         for place, slug in enumerate(self.rubric.slugs):
-            profile = loaded[slug].profile.prompt if slug in loaded else self._base.profile.prompt
+            profile = loaded[slug].profile.prompt if slug in loaded else self.base.profile.prompt
             text = build_prompt(self.rubric, slug, profile)
             question = ask(processor, model.model, text, image.size_px)
             asked.setdefault(profile.layout, {})[place] = question
@@ -228,7 +230,7 @@ class TorchScorer:
         states = torch.cat([group.run(pictures, group.lora) for group in self._groups])
         places = [place for group in self._groups for place in group.places]
         last = states[torch.tensor(places).argsort()].transpose(0, 1).float()  # (B, K, H)
-        head = self._base.model.lm_head.weight
+        head = self.base.model.lm_head.weight
         logits = last @ head[self._token_ids].float().t()  # (B, K, L)
         return logits, score_token_mass(logits, _log_total(last, head))
 
@@ -247,7 +249,7 @@ class TorchScorer:
 
     def _blank_patches(self, count: int) -> Tensor:
         page = Image.new("RGB", (self._image.size_px, self._image.size_px))
-        return picture_patches(self._base.processor, [page] * count)
+        return picture_patches(self.base.processor, [page] * count)
 
     def _fitting_batch(self) -> int:
         """Pictures a pass that fit beside the model, measured; halved later if they do not."""

@@ -24,7 +24,7 @@ from ml.profiles import (
     sha256_of_base,
     write_profile,
 )
-from ml.prompts import PromptProfile
+from ml.prompts import ACTIVATED_PROMPT, PromptProfile
 from ml.rubric import KIDSART
 from ml.scorer import load_scorer
 from tests.ml.tiny_bundle import Bundle, write_adapter_profile
@@ -137,7 +137,6 @@ def test_adapters_that_need_different_pictures_are_refused(bundle: Bundle) -> No
         {"bias": "all"},
         {"rank_pattern": {"q_proj": 2}},
         {"modules_to_save": ["lm_head"]},
-        {"alora_invocation_tokens": [1]},
         {"peft_type": "IA3"},
     ],
     ids=lambda change: next(iter(change)),
@@ -146,6 +145,26 @@ def test_a_kind_of_adapter_the_stack_does_not_know_is_refused(
     bundle: Bundle, change: dict[str, Any]
 ) -> None:
     edit_json(bundle.adapters["realism"] / "adapter_config.json", **change)
+    refuses(bundle, "cannot be served")
+
+
+def test_an_activated_adapter_is_not_served_as_an_ordinary_one(bundle: Bundle) -> None:
+    edit_json(bundle.adapters["realism"] / "adapter_config.json", alora_invocation_tokens=[1, 2])
+    refuses(bundle, "acts from the tokens")
+
+
+def test_an_activated_adapter_that_begins_elsewhere_is_refused(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    """PEFT would find no beginning and score with the base, without an error."""
+    adapters = bundle.with_prompt(ACTIVATED_PROMPT, tmp_path)
+    edit_json(adapters["realism"] / "adapter_config.json", alora_invocation_tokens=[1, 2])
+    with pytest.raises(BundleError, match="acts from the tokens"):
+        load_scorer(bundle.base, adapters, KIDSART, device="cpu")
+
+
+def test_an_adapter_on_the_head_is_refused(bundle: Bundle) -> None:
+    edit_json(bundle.adapters["realism"] / "adapter_config.json", target_modules=["lm_head"])
     refuses(bundle, "cannot be served")
 
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from peft import PeftModel
-from transformers import Qwen2_5_VLForConditionalGeneration
 
 import ml
+from ml.bundle import load_adapter, load_base
 from ml.images import fit_picture
-from ml.processing import load_processor, picture_tensors, prompt_tensors
-from ml.prompts import build_prompt
+from ml.levels import LevelReader
+from ml.prompts import ACTIVATED_PROMPT, RUBRIC_PROMPT, TEXT_FIRST_PROMPT, PromptProfile
 from ml.rubric import KIDSART
-from ml.score_tokens import score_token_ids
-from ml.scorer import TorchScorer
-from ml.train import LevelReader
-from tests.ml.tiny_bundle import ADAPTED, IMAGE, Bundle, draw
+from ml.scorer import load_scorer
+from tests.ml.tiny_bundle import IMAGE, Bundle, draw
 
 SOURCES = sorted(Path(ml.__file__).parent.rglob("*.py"))
 
@@ -27,7 +25,7 @@ SOURCES = sorted(Path(ml.__file__).parent.rglob("*.py"))
     ("sign", "only"),
     [
         (r"<\|im_start\|>(system|user|assistant)", {"prompts.py"}),
-        (r"\.resize\(|\.thumbnail\(", {"images.py"}),
+        (r"\.resize\(|\.thumbnail\(", {"images.py", "picture_features.py"}),
         (r"do_resize=True|apply_chat_template", set()),
         (r"softmax\(.*@|@ .*levels", {"score_tokens.py"}),
     ],
@@ -42,23 +40,17 @@ def test_there_is_no_second_one(sign: str, only: set[str]) -> None:
     assert found <= only
 
 
+@pytest.mark.parametrize("prompt", [RUBRIC_PROMPT, TEXT_FIRST_PROMPT, ACTIVATED_PROMPT])
 def test_training_reads_the_logits_that_serving_gives(
-    pristine: Bundle, scorer: TorchScorer
+    prompt: PromptProfile, pristine: Bundle, tmp_path: Path
 ) -> None:
     pictures = [draw(seed) for seed in range(3)]
-    processor = load_processor(pristine.base)
-    prompts = prompt_tensors(
-        processor, [build_prompt(KIDSART, slug) for slug in KIDSART.slugs], IMAGE.size_px
-    )
-    pixels, grid = picture_tensors(processor, [fit_picture(p, IMAGE) for p in pictures])
-    served = scorer.level_logits(pictures).logits
-    level_ids = score_token_ids(processor.tokenizer, KIDSART.level_numbers)
-    for slug in (ADAPTED[0], ADAPTED[-1]):
-        base = Qwen2_5_VLForConditionalGeneration.from_pretrained(pristine.base).eval()
-        PeftModel.from_pretrained(base, str(pristine.adapters[slug])).eval()
-        row = KIDSART.slugs.index(slug)
-        with torch.inference_mode():
-            seen = torch.stack(base.model.get_image_features(pixels, grid).pooler_output)
-            reader = LevelReader(base, prompts, grid[:1], level_ids)
-            read = reader.level_logits(seen, torch.full((3,), row))
-        assert (read - served[:, row]).abs().max() < 1e-5
+    adapters = pristine.with_prompt(prompt, tmp_path)
+    served = load_scorer(pristine.base, adapters, KIDSART, "cpu").level_logits(pictures).logits
+    base = load_base(pristine.base, torch.device("cpu"), torch.float32)
+    reader = LevelReader(base, KIDSART, prompt, IMAGE)
+    views = reader.views(np.stack([np.asarray(fit_picture(p, IMAGE)) for p in pictures]))
+    for place, (slug, folder) in enumerate(adapters.items()):
+        adapter = load_adapter(folder, base, KIDSART, slug)
+        read = reader.read(views, place, reader.stack(adapter.weights))
+        assert (read - served[:, place]).abs().max() < 1e-5

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,11 +17,20 @@ from torch import Tensor
 from ml.calibration import calibrated, interval
 from ml.errors import BundleError
 from ml.interface import PROMPTED, DimensionScore, PictureFailure, PictureScores
+from ml.passes import Question
 from ml.profiles import ADAPTER_WEIGHTS, Calibration, read_adapter_profile, write_profile
+from ml.prompts import ACTIVATED_PROMPT, TEXT_FIRST_PROMPT, PromptProfile
 from ml.reference import PeftReferenceScorer
 from ml.rubric import KIDSART
 from ml.score_tokens import expected_score, level_sd
-from ml.scorer import BLANK_PAGE, NOT_A_LEVEL, OUT_OF_MEMORY, LevelLogits, TorchScorer, load_scorer
+from ml.scorer import (
+    BLANK_PAGE,
+    NOT_A_LEVEL,
+    OUT_OF_MEMORY,
+    TorchScorer,
+    _by_length,
+    load_scorer,
+)
 from tests.ml.tiny_bundle import (
     ADAPTED,
     PROMPTED_DIMENSION,
@@ -56,6 +66,132 @@ def test_one_stacked_pass_equals_plain_peft_one_adapter_at_a_time(
     reference = PeftReferenceScorer(pristine.base, pristine.adapters, KIDSART)
     difference = scorer.level_logits(PICTURES).logits - reference.level_logits(PICTURES)
     assert difference.abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("prompt", [TEXT_FIRST_PROMPT, ACTIVATED_PROMPT], ids=lambda p: p.layout)
+def test_every_layout_equals_plain_peft(
+    prompt: PromptProfile, pristine: Bundle, prompted: TorchScorer, tmp_path: Path
+) -> None:
+    """Three adapters of that layout, the other dimensions prompted; PEFT's own activated LoRA."""
+    adapters = pristine.with_prompt(prompt, tmp_path)
+    reference = PeftReferenceScorer(pristine.base, adapters, KIDSART).level_logits(PICTURES)
+    ours = load_scorer(pristine.base, adapters, KIDSART, "cpu").level_logits(PICTURES).logits
+    assert (ours - reference).abs().max() < 1e-5
+    moved = (ours - prompted.level_logits(PICTURES).logits).abs().amax(dim=(0, 2))
+    assert moved[:3].min() > 0.02
+    assert moved[3:].max() < 1e-5
+
+
+def test_layouts_can_be_mixed(pristine: Bundle, scorer: TorchScorer, tmp_path: Path) -> None:
+    activated = pristine.with_prompt(ACTIVATED_PROMPT, tmp_path)
+    mixed = load_scorer(pristine.base, pristine.adapters | activated, KIDSART, "cpu")
+    logits = mixed.level_logits(PICTURES).logits
+    alone = load_scorer(pristine.base, activated, KIDSART, "cpu").level_logits(PICTURES).logits
+    assert (logits[:, :3] - alone[:, :3]).abs().max() < 1e-5
+    assert (logits - scorer.level_logits(PICTURES).logits)[:, 3:].abs().max() < 1e-5
+
+
+def test_an_activated_adapter_leaves_the_words_before_the_answer_alone(
+    pristine: Bundle, tmp_path: Path
+) -> None:
+    """Or the keys and values that all dimensions share would not be the same."""
+    adapters = pristine.with_prompt(ACTIVATED_PROMPT, tmp_path)
+    with_adapters = load_scorer(pristine.base, adapters, KIDSART, "cpu")
+    (group, *_) = with_adapters._groups
+    pictures = with_adapters._tower(with_adapters._blank_patches(1))
+    begun = group.run.begin(pictures)
+    again = load_scorer(pristine.base, dict([adapters.popitem()]), KIDSART, "cpu")
+    (other,) = [g for g in again._groups if isinstance(g.run, type(group.run))]
+    for one, two in zip(begun, other.run.begin(pictures), strict=True):
+        assert torch.equal(one[0], two[0])
+        assert torch.equal(one[1], two[1])
+
+
+@pytest.mark.parametrize("prompt", [TEXT_FIRST_PROMPT, ACTIVATED_PROMPT], ids=lambda p: p.layout)
+def test_every_layout_scores_a_picture_alike_alone_and_in_a_batch(
+    prompt: PromptProfile, pristine: Bundle, tmp_path: Path
+) -> None:
+    scorer = load_scorer(pristine.base, pristine.with_prompt(prompt, tmp_path), KIDSART, "cpu")
+    together = scorer.level_logits(PICTURES).logits
+    alone = torch.cat([scorer.level_logits([picture]).logits for picture in PICTURES])
+    assert (together - alone).abs().max() < 1e-5
+
+
+def test_without_a_compiler_the_scorer_goes_on_and_says_so(
+    pristine: Bundle,
+    scorer: TorchScorer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def no_compiler(function: object, **options: object) -> object:
+        def fail(*inputs: object) -> object:
+            raise RuntimeError("no working C++ compiler")
+
+        return fail
+
+    monkeypatch.setattr(torch, "compile", no_compiler)
+    plain = pristine.load(compiled=True)
+    assert "no working C++ compiler" in caplog.text
+    assert torch.equal(plain.level_logits(PICTURES).logits, scorer.level_logits(PICTURES).logits)
+
+
+def test_a_compiled_pass_is_filled_up_to_a_power_of_two(
+    pristine: Bundle, scorer: TorchScorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    def compile_nothing(function: Callable[[Tensor], object], **options: object) -> object:
+        def run(patches: Tensor) -> object:
+            sizes.append(len(patches) // 64)
+            return function(patches)
+
+        return run
+
+    monkeypatch.setattr(torch, "compile", compile_nothing)
+    compiled = pristine.load(compiled=True)
+    for count in (1, 3, 4):
+        ours = compiled.level_logits(PICTURES[:count]).logits
+        assert (ours - scorer.level_logits(PICTURES[:count]).logits).abs().max() < 1e-5
+    assert sizes == [1, 1, 4, 4]  # the first is the trial
+
+
+def test_four_bits_without_a_gpu_are_refused(pristine: Bundle) -> None:
+    with pytest.raises(BundleError, match="NVIDIA GPU"):
+        load_scorer(pristine.base, {}, KIDSART, "cpu", four_bit=True)
+
+
+def test_short_questions_are_asked_apart_where_that_spares_padding() -> None:
+    def question(words: int) -> Question:
+        return Question(torch.zeros(3), torch.zeros(words), torch.zeros(3, 1), 16)
+
+    alike = {place: question(20) for place in range(4)}
+    assert _by_length(alike) == [(0, 1, 2, 3)]
+    assert _by_length(alike | {1: question(60)}) == [(0, 2, 3), (1,)]
+
+
+def test_the_next_pictures_are_read_while_these_are_scored(
+    pristine: Bundle, drawn: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scorer = pristine.load(batch_size=1)
+    first_is_scored, second_is_read = threading.Event(), threading.Event()
+    decode, answer = scorer._decode, scorer._answer
+
+    def reading(pictures: list[Path]) -> object:
+        made = decode(pictures)
+        if pictures[0] == paths[1]:
+            second_is_read.set()
+        return made
+
+    def scoring(patches: Tensor) -> tuple[Tensor, Tensor]:
+        if not first_is_scored.is_set():
+            assert second_is_read.wait(20)
+            first_is_scored.set()
+        return answer(patches)
+
+    paths = drawn(2)
+    monkeypatch.setattr(scorer, "_decode", reading)
+    monkeypatch.setattr(scorer, "_answer", scoring)
+    assert len(scorer.score(paths)) == 2
 
 
 def test_pictures_and_adapters_move_the_answer(scorer: TorchScorer, prompted: TorchScorer) -> None:
@@ -187,27 +323,29 @@ def test_a_blank_page_abstains_in_every_dimension(scorer: TorchScorer, tmp_path:
 def test_a_model_that_does_not_answer_with_a_level_abstains(
     scorer: TorchScorer, drawn: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def mumble(self: TorchScorer, *inputs: Tensor) -> LevelLogits:
-        return LevelLogits(torch.zeros(1, 9, 5), torch.full((1, 9), 0.01))
+    def mumble(patches: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.zeros(1, 9, 5), torch.full((1, 9), 0.01)
 
-    monkeypatch.setattr(TorchScorer, "_forward", mumble)
+    monkeypatch.setattr(scorer, "_answer", mumble)
     for score in dimensions_of(scorer.score(drawn(1))[0]):
         assert score.abstained == NOT_A_LEVEL
         assert score.score is None
         assert score.logits == (0, 0, 0, 0, 0)
 
 
-def limited_memory(monkeypatch: pytest.MonkeyPatch, pictures: int) -> list[int]:
+def limited_memory(
+    scorer: TorchScorer, monkeypatch: pytest.MonkeyPatch, pictures: int
+) -> list[int]:
     """Lets passes of more than that many pictures run out of memory; collects the batch sizes."""
-    forward, tried = TorchScorer._forward, []
+    tried: list[int] = []
 
-    def limited(self: TorchScorer, pixel_values: Tensor, grid: Tensor) -> LevelLogits:
-        tried.append(len(grid))
-        if len(grid) > pictures:
+    def limited(patches: Tensor) -> tuple[Tensor, Tensor]:
+        tried.append(len(patches) // 64)  # patches of a picture of 112 px
+        if tried[-1] > pictures:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return forward(self, pixel_values, grid)
+        return scorer._forward(patches)
 
-    monkeypatch.setattr(TorchScorer, "_forward", limited)
+    monkeypatch.setattr(scorer, "_answer", limited)
     return tried
 
 
@@ -217,7 +355,7 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does(
     scorer = pristine.load(batch_size=5)
     paths = drawn(5)
     expected = logits_of(scorer.score(paths))
-    tried = limited_memory(monkeypatch, pictures=2)
+    tried = limited_memory(scorer, monkeypatch, pictures=2)
     assert (logits_of(scorer.score(paths)) - expected).abs().max() < 1e-5
     assert tried == [5, 2, 3, 1, 2]
 
@@ -225,7 +363,7 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does(
 def test_a_picture_that_does_not_fit_alone_abstains(
     scorer: TorchScorer, drawn: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limited_memory(monkeypatch, pictures=0)
+    limited_memory(scorer, monkeypatch, pictures=0)
     for result in scorer.score(drawn(2)):
         assert {score.abstained for score in dimensions_of(result)} == {OUT_OF_MEMORY}
 
@@ -233,10 +371,10 @@ def test_a_picture_that_does_not_fit_alone_abstains(
 def test_another_error_of_the_model_is_not_taken_for_lack_of_memory(
     scorer: TorchScorer, drawn: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(self: TorchScorer, *inputs: Tensor) -> LevelLogits:
+    def fail(patches: Tensor) -> tuple[Tensor, Tensor]:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
-    monkeypatch.setattr(TorchScorer, "_forward", fail)
+    monkeypatch.setattr(scorer, "_answer", fail)
     with pytest.raises(RuntimeError, match="shapes"):
         scorer.score(drawn(1))
 

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2Tokenizer
 from transformers.utils import logging
 
-from ml.processing import build_processor, build_tokenizer, save_processor
+from ml.passes import invocation_tokens
+from ml.processing import build_processor, build_tokenizer, load_processor, save_processor
 from ml.profiles import (
     ADAPTER_WEIGHTS,
     AdapterProfile,
@@ -21,7 +22,7 @@ from ml.profiles import (
     sha256_of_file,
     write_profile,
 )
-from ml.prompts import RUBRIC_PROMPT, build_prompt, prompt_sha256
+from ml.prompts import RUBRIC_PROMPT, PromptProfile, build_prompt, prompt_sha256
 from ml.rubric import KIDSART
 from ml.scorer import TorchScorer, load_scorer
 
@@ -41,6 +42,13 @@ class Bundle:
     @property
     def adapters(self) -> dict[str, Path]:
         return {slug: self.folder / "adapters" / slug for slug in ADAPTED}
+
+    def with_prompt(self, prompt: PromptProfile, folder: Path) -> dict[str, Path]:
+        """Adapters of another prompt on the same base, for the first three dimensions."""
+        adapters = {slug: folder / slug for slug in KIDSART.slugs[:3]}
+        for seed, (slug, place) in enumerate(adapters.items()):
+            write_adapter(self.base, place, slug, seed=50 + seed, prompt=prompt)
+        return adapters
 
     def load(self, **options: object) -> TorchScorer:
         return load_scorer(self.base, self.adapters, KIDSART, device="cpu", **options)
@@ -108,14 +116,23 @@ def _lean_towards_levels(
     model.lm_head.weight[rows] += 16 * usual / usual.square().sum()
 
 
-def write_adapter(base: Path, folder: Path, dimension: str, rank: int = 8, seed: int = 0) -> None:
+def write_adapter(
+    base: Path,
+    folder: Path,
+    dimension: str,
+    rank: int = 8,
+    seed: int = 0,
+    prompt: PromptProfile = RUBRIC_PROMPT,
+) -> None:
     """A PEFT adapter with random weights and its profile."""
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(base)
+    activated = prompt.layout == "activated"
     config = LoraConfig(
         r=rank,
         lora_alpha=2 * rank,
         target_modules=["q_proj", "k_proj", "v_proj", "o_proj"],
         task_type="CAUSAL_LM",
+        alora_invocation_tokens=invocation_tokens(load_processor(base)) if activated else None,
     )
     torch.manual_seed(seed)
     adapted = get_peft_model(model, config)
@@ -123,10 +140,16 @@ def write_adapter(base: Path, folder: Path, dimension: str, rank: int = 8, seed:
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.1)
     adapted.save_pretrained(folder)
-    write_adapter_profile(base, folder, dimension, rank)
+    write_adapter_profile(base, folder, dimension, rank, prompt)
 
 
-def write_adapter_profile(base: Path, folder: Path, dimension: str, rank: int = 8) -> None:
+def write_adapter_profile(
+    base: Path,
+    folder: Path,
+    dimension: str,
+    rank: int = 8,
+    prompt: PromptProfile = RUBRIC_PROMPT,
+) -> None:
     profile = AdapterProfile(
         name=f"{dimension}-test",
         dimension=dimension,
@@ -134,8 +157,8 @@ def write_adapter_profile(base: Path, folder: Path, dimension: str, rank: int = 
         base_name="tiny",
         base_sha256=sha256_of_base(base),
         weights_sha256=sha256_of_file(folder / ADAPTER_WEIGHTS),
-        prompt=RUBRIC_PROMPT,
-        prompt_sha256=prompt_sha256(build_prompt(KIDSART, dimension)),
+        prompt=prompt,
+        prompt_sha256=prompt_sha256(build_prompt(KIDSART, dimension, prompt)),
         image=IMAGE,
         rank=rank,
         alpha=2.0 * rank,
