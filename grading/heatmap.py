@@ -20,9 +20,10 @@ Matrix = Sequence[Sequence[float | None]]
 
 CELL = 30.0
 GAP = 2.0
-NAMES = 106.0  # room for two lines of a name and its number
+NUMBER = 21.0  # room for the number of a row
+LETTER = 6.4  # mean width of a letter of the 12 px names, a little generous
 HEAD = 20.0
-LINE_HEIGHT = 12.5
+LINE_HEIGHT = 13.0
 MAX_SHADE = 0.5  # ink on the darkest square still has 4.5 to 1, in both themes
 
 
@@ -78,7 +79,9 @@ def heatmap(
     """
     if len(matrix) != len(names) or any(len(line) != len(names) for line in matrix):
         raise ValueError("a heat map needs one row and one column for each name")
-    rows = tuple(_row(at, names, line, symmetric=symmetric) for at, line in enumerate(matrix))
+    longest = max(len(line) for name in names for line in wrap_label(name))
+    left = NUMBER + LETTER * longest
+    rows = tuple(_row(at, names, line, left, symmetric=symmetric) for at, line in enumerate(matrix))
     return Heatmap(
         ident=ident,
         title=title,
@@ -87,11 +90,11 @@ def heatmap(
             "The table below holds the same values."
         )
         % {"count": len(names)},
-        width=_number(NAMES + len(names) * CELL),
+        width=_number(left + len(names) * CELL),
         height=_number(HEAD + len(names) * CELL),
         cell=_number(CELL - GAP),
         heads=tuple(
-            (_number(NAMES + at * CELL + (CELL - GAP) / 2), at + 1, name)
+            (_number(left + at * CELL + (CELL - GAP) / 2), at + 1, name)
             for at, name in enumerate(names)
         ),
         rows=rows,
@@ -114,7 +117,9 @@ def short(value: float) -> str:
     return sign + (text[1:] if text.startswith("0") else text)
 
 
-def _row(at: int, names: Sequence[str], line: Sequence[float | None], *, symmetric: bool) -> Row:
+def _row(
+    at: int, names: Sequence[str], line: Sequence[float | None], left: float, *, symmetric: bool
+) -> Row:
     top = HEAD + at * CELL
     middle = top + (CELL - GAP) / 2
     lines = wrap_label(names[at])
@@ -125,7 +130,7 @@ def _row(at: int, names: Sequence[str], line: Sequence[float | None], *, symmetr
         number_y=_number(middle + 4),
         lines=tuple((text, _number(first + LINE_HEIGHT * i)) for i, text in enumerate(lines)),
         squares=tuple(
-            _square(value, names, at, column, symmetric=symmetric)
+            _square(value, names, at, column, left, symmetric=symmetric)
             for column, value in enumerate(line)
         ),
         cells=tuple(_("none") if v is None else number_format(v, 2) for v in line),
@@ -133,7 +138,13 @@ def _row(at: int, names: Sequence[str], line: Sequence[float | None], *, symmetr
 
 
 def _square(
-    value: float | None, names: Sequence[str], row: int, column: int, *, symmetric: bool
+    value: float | None,
+    names: Sequence[str],
+    row: int,
+    column: int,
+    left: float,
+    *,
+    symmetric: bool,
 ) -> Square:
     own = row == column
     kind: Kind = "plus"
@@ -143,7 +154,7 @@ def _square(
         kind = "same"
     elif round(value, 2) < 0:
         kind = "minus"
-    x, y = NAMES + column * CELL, HEAD + row * CELL
+    x, y = left + column * CELL, HEAD + row * CELL
     said = _("none") if value is None else number_format(value, 2)
     return Square(
         x=_number(x),

@@ -86,7 +86,7 @@ class Figures:
 @dataclass(frozen=True)
 class Decision:
     promotion: Promotion
-    by: str | Promise
+    by: str | Promise  # empty: from the command line, where nobody is signed in
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def _dimension_row(dimension: RubricDimension, history: list[VersionRow]) -> Dim
 
 def _who(promotion: Promotion, known: set[int]) -> str | Promise:
     if promotion.by is None:
-        return _("whoever set up this server")
+        return ""
     return str(promotion.by) if promotion.by_id in known else _("another school's administrator")
 
 
