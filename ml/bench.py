@@ -1,216 +1,235 @@
-"""Pictures a second of the published procedure and of ours, in one run, as a ratio.
+"""``python -m ml bench``: pictures a second over all dimensions, each path as a ratio in one run.
 
-``python -m ml.bench`` measures on a model of middle size with random weights, in which attention,
-MLP and head have about the proportions of the 7B model; ``--bundle`` measures a bundle on disk.
-Both paths are timed in turn, so that other work on the machine meets both; only their ratio should
-be compared between machines. "Published" is KidsArtBench's procedure with its worst cost left out
-(it loads the base again for every dimension): nine full passes of one picture, the vision tower in
-each, logits for every position and the whole vocabulary.
+The paths, with the same weights and pictures:
+
+* published: KidsArtBench's procedure without its worst cost (it loads the base anew for each
+  dimension): nine full passes of one picture, the tower in each, the head for every position;
+* peft_mixed: PEFT's mixed batch, all nine adapters in one call;
+* exact: ours, the same answers; text_first: ours with adapters trained on words before the
+  picture; shared_prefix: ours with activated adapters.
+
+``published`` answers for exact; each other layout has a PEFT oracle of its own. The default model
+has random weights and a middle size, in which attention, MLP and head have about the proportions
+of the 7B model; ``--shape 7b`` has the real size, ``--bundle`` measures a bundle on disk. Paths
+are timed in turn, so that other work on the machine meets all of them; only ratios should be
+compared between machines.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import torch
-from peft import LoraConfig, get_peft_model
 from PIL import Image
 from torch import Tensor
-from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+from torch.utils.flop_counter import FlopCounterMode
 from transformers.utils import logging
 
+from ml.bench_models import PROMPTS, SHAPES, random_adapters, random_base
+from ml.bench_training import training_table, training_times
+from ml.bundle import LoadedBase, load_base
 from ml.errors import BundleError
-from ml.processing import build_processor, build_tokenizer, save_processor
-from ml.profiles import (
-    ADAPTER_WEIGHTS,
-    AdapterProfile,
-    BaseProfile,
-    ImageProfile,
-    read_adapter_profile,
-    read_base_profile,
-    sha256_of_base,
-    sha256_of_file,
-    write_profile,
-)
-from ml.prompts import RUBRIC_PROMPT, build_prompt, prompt_sha256
+from ml.profiles import read_adapter_profile
 from ml.reference import PeftReferenceScorer
 from ml.rubric import KIDSART
-from ml.scorer import load_scorer
+from ml.score_tokens import expected_score
+from ml.scorer import TorchScorer
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-# Keeps the share of the head in the work of the language model near the 7B model's 8 %.
-VOCABULARY = 6144
-RANK = 8
+PATH_OF = {"image_first": "exact", "text_first": "text_first", "activated": "shared_prefix"}
+Run = Callable[[], Tensor]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m ml.bench", description=__doc__)
-    parser.add_argument("--bundle", type=Path, help="folder with base/ and adapters/")
-    parser.add_argument("--px", type=int, default=224, help="picture size of the random model")
-    parser.add_argument("--dtype", choices=DTYPES, default="fp32")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--pictures", type=int, default=4)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--report", type=Path, default=Path("var/bench/report.json"))
-    arguments = parser.parse_args(argv)
+def main(argv: Sequence[str]) -> int:
+    arguments = _parser().parse_args(argv)
     logging.disable_progress_bar()
-    with tempfile.TemporaryDirectory() as scratch:
-        bundle = arguments.bundle or write_random_bundle(Path(scratch), arguments.px)
-        rows = measure(
-            bundle, arguments.dtype, arguments.device, arguments.pictures, arguments.repeats
-        )
+    rows: list[dict[str, object]] = []
+    training: list[dict[str, object]] = []
+    for dtype in arguments.dtype:
+        for px in arguments.px:
+            with tempfile.TemporaryDirectory() as scratch:
+                base, layouts = _model(arguments, dtype, px, Path(scratch))
+                rows += measure(base, layouts, dtype, px, arguments)
+                sys.stdout.write(table(rows[-5:]))
+                sys.stdout.flush()
+                if arguments.training and px == arguments.px[0]:
+                    training += training_times(base, layouts["image_first"], dtype)
+            del base
+            gc.collect()
     arguments.report.parent.mkdir(parents=True, exist_ok=True)
     arguments.report.write_text(json.dumps(rows, indent=1) + "\n")
-    sys.stdout.write(table(rows))
+    if training:
+        sys.stdout.write(training_table(training))
+        beside = arguments.report.with_name("training.json")
+        beside.write_text(json.dumps(training, indent=1) + "\n")
     return 0
 
 
 def measure(
-    bundle: Path, dtype: str, device: str, count: int, repeats: int
+    base: LoadedBase,
+    layouts: Mapping[str, Mapping[str, Path]],
+    dtype: str,
+    px: int,
+    arguments: argparse.Namespace,
 ) -> list[dict[str, object]]:
-    """One row per path: pictures a second over all dimensions, median of ``repeats``.
+    """One row a path, at its best batch size: the median of ``--repeats`` rounds.
 
-    ``max_difference`` is the largest difference of a level logit from the published path; in bf16
-    most of it is the rounding of the published path's own head.
+    ``max_difference`` is the largest difference from the path's own oracle: of a level logit in
+    fp32, of a score (in levels) in bf16.
     """
-    base = bundle / "base"
-    adapters = {slug: bundle / "adapters" / slug for slug in KIDSART.slugs}
-    adapters = {slug: folder for slug, folder in adapters.items() if folder.is_dir()}
-    if not adapters:
-        raise BundleError(f"There are no adapters in {bundle}.")
-    scorer = load_scorer(base, adapters, KIDSART, device, DTYPES[dtype])
-    published = PeftReferenceScorer(base, adapters, KIDSART, device, DTYPES[dtype], fp32_head=False)
-    images = [_noise(seed) for seed in range(count)]
-    paths: Mapping[str, Callable[[], Tensor]] = {
-        "published": lambda: published.level_logits(images),
-        "exact, one at a time": lambda: torch.cat(
-            [scorer.level_logits([image]).logits for image in images]
-        ),
-        f"exact, batches of {count}": lambda: scorer.level_logits(images).logits,
+    device = base.model.device
+    most = max(arguments.batch)
+    images = [_noise(seed) for seed in range(most)]
+    asked = images[: arguments.pictures]
+    runs: dict[tuple[str, int], Run] = {}
+    differences: dict[str, float] = {}
+    flops: dict[str, float] = {}
+    published: PeftReferenceScorer | None = None
+    for layout, adapters in layouts.items():
+        oracle = PeftReferenceScorer.around(
+            deepcopy(base.model), base.processor, base.profile, adapters, KIDSART
+        )
+        right = oracle.level_logits(asked)
+        scorer = TorchScorer(base, adapters, KIDSART, most, arguments.compile)
+        path = PATH_OF[layout]
+        differences[path] = _difference(scorer.level_logits(asked).logits, right, dtype)
+        flops[path] = _flops(scorer)
+        for batch in arguments.batch:
+            runs[path, batch] = _ours(scorer, images[:batch])
+        if layout == "image_first":
+            differences["peft_mixed"] = _difference(oracle.mixed_level_logits(asked), right, dtype)
+            del oracle
+            published = PeftReferenceScorer.around(
+                deepcopy(base.model), base.processor, base.profile, adapters, KIDSART, False
+            )
+            differences["published"] = _difference(published.level_logits(asked), right, dtype)
+    assert published is not None
+    plain = published
+    runs = {
+        ("published", 1): lambda: plain.level_logits(images[:1]),
+        ("peft_mixed", 1): lambda: plain.mixed_level_logits(images[:1]),
+        **runs,
     }
-    answers = {name: run() for name, run in paths.items()}  # also warms up
-    seconds: dict[str, list[float]] = {name: [] for name in paths}
-    for _ in range(repeats):
-        for name, run in paths.items():
-            seconds[name].append(_time(run))
-    px = read_adapter_profile(next(iter(adapters.values()))).image.size_px
-    usual = {name: statistics.median(times) for name, times in seconds.items()}
-    return [
-        {
-            "path": name.split(",")[0],
-            "variant": name,
-            "model": read_base_profile(base).name,
+    seconds: dict[tuple[str, int], list[float]] = {key: [] for key in runs}
+    memory: dict[tuple[str, int], float] = {}
+    for run in runs.values():
+        run()  # warms up
+    for _ in range(arguments.repeats):
+        for key, run in runs.items():
+            if device.type == "cuda":
+                torch.cuda.reset_peak_memory_stats(device)
+            seconds[key].append(_time(run) / key[1])
+            if device.type == "cuda":
+                memory[key] = torch.cuda.max_memory_allocated(device) / 2**30
+    usual = {key: statistics.median(times) for key, times in seconds.items()}
+    peak = _peak_tflops(device) if device.type == "cuda" else None
+    rows = []
+    for path in ("published", "peft_mixed", *PATH_OF.values()):
+        batch = min((b for p, b in usual if p == path), key=lambda b: usual[path, b])
+        row: dict[str, object] = {
+            "path": path,
             "px": px,
             "dtype": dtype,
-            "device": device,
-            "threads": torch.get_num_threads(),
-            "images_per_s": count / usual[name],
-            "ratio_to_published": usual["published"] / usual[name],
-            "max_difference": float((answers[name] - answers["published"]).abs().max()),
+            "images_per_s": 1 / usual[path, batch],
+            "ratio_to_published": usual["published", 1] / usual[path, batch],
+            "max_difference": differences[path],
+            "difference_of": "logits" if dtype == "fp32" else "scores",
+            "batch": batch,
+            "compiled": arguments.compile and path in flops,
+            "model": base.profile.name,
+            "device": _device_name(device),
         }
-        for name in paths
-    ]
+        if path in flops:
+            row["tflop_a_picture"] = flops[path]
+            if peak:
+                row["share_of_matrix_peak"] = flops[path] / usual[path, batch] / peak
+        if memory:
+            row["peak_gib"] = memory[path, batch]
+        rows.append(row)
+    return rows
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> str:
-    head = f"{'path':<24}{'px':>5}{'dtype':>7}{'pictures/s':>12}{'ratio':>8}{'difference':>12}\n"
+    """For people; the numbers are those of the report."""
+    first = rows[0]
     lines = [
-        f"{row['variant']:<24}{row['px']:>5}{row['dtype']:>7}{row['images_per_s']:>12.2f}"
-        f"{row['ratio_to_published']:>8.2f}{row['max_difference']:>12.1e}\n"
-        for row in rows
+        f"\n{first['model']}, {first['px']} px, {first['dtype']}, {first['device']}",
+        f"{'path':<15}{'batch':>6}{'pictures/s':>12}{'ratio':>8}{'difference':>12}{'of peak':>9}",
     ]
-    return f"{rows[0]['model']}, {rows[0]['device']}, {rows[0]['threads']} threads\n" + "".join(
-        [head, *lines]
-    )
-
-
-def write_random_bundle(folder: Path, px: int) -> Path:
-    """A Qwen2.5-VL of 45 million random weights with nine random adapters."""
-    torch.manual_seed(0)
-    prompts = {slug: build_prompt(KIDSART, slug) for slug in KIDSART.slugs}
-    tokenizer = build_tokenizer([*prompts.values(), *prompts.values()], vocab_size=1024)
-    model = Qwen2_5_VLForConditionalGeneration(_middle_config(tokenizer.get_vocab()))
-    base, image = folder / "base", ImageProfile(f"letterbox-{px}", px)
-    model.save_pretrained(base)
-    save_processor(build_processor(tokenizer), base)
-    profile = BaseProfile("middle size, random weights", sha256_of_base(base), image, demo=True)
-    write_profile(profile, base)
-    for slug in KIDSART.slugs:
-        target = folder / "adapters" / slug
-        adapted = get_peft_model(
-            model,
-            LoraConfig(
-                r=RANK,
-                lora_alpha=2 * RANK,
-                target_modules=["q_proj", "k_proj", "v_proj", "o_proj"],
-                task_type="CAUSAL_LM",
-            ),
+    for row in rows:
+        share = row.get("share_of_matrix_peak")
+        lines.append(
+            f"{row['path']:<15}{row['batch']:>6}{row['images_per_s']:>12.3f}"
+            f"{row['ratio_to_published']:>8.2f}{row['max_difference']:>12.1e}"
+            + (f"{share:>9.0%}" if share else "")
         )
-        for name, parameter in adapted.named_parameters():
-            if "lora_B" in name:
-                torch.nn.init.normal_(parameter, std=0.02)
-        adapted.save_pretrained(target)
-        model = adapted.unload()
-        write_profile(
-            AdapterProfile(
-                name=f"random-{slug}",
-                dimension=slug,
-                rubric=KIDSART.slug,
-                base_name=profile.name,
-                base_sha256=profile.sha256,
-                weights_sha256=sha256_of_file(target / ADAPTER_WEIGHTS),
-                prompt=RUBRIC_PROMPT,
-                prompt_sha256=prompt_sha256(prompts[slug]),
-                image=image,
-                rank=RANK,
-                alpha=2.0 * RANK,
-            ),
-            target,
-        )
-    return folder
+    return "\n".join(lines) + "\n"
 
 
-def _middle_config(ids: Mapping[str, int]) -> Qwen2_5_VLConfig:
-    return Qwen2_5_VLConfig(
-        text_config={
-            "vocab_size": VOCABULARY,
-            "hidden_size": 512,
-            "intermediate_size": 2688,
-            "num_hidden_layers": 8,
-            "num_attention_heads": 8,
-            "num_key_value_heads": 2,
-            "rope_parameters": {
-                "rope_type": "default",
-                "rope_theta": 1e6,
-                "mrope_section": [8, 12, 12],
-            },
-            "bos_token_id": ids["<|endoftext|>"],
-            "pad_token_id": ids["<|endoftext|>"],
-            "eos_token_id": ids["<|im_end|>"],
-        },
-        vision_config={
-            "depth": 8,
-            "hidden_size": 192,
-            "intermediate_size": 512,
-            "num_heads": 4,
-            "out_hidden_size": 512,
-            "window_size": 112,
-            "fullatt_block_indexes": [1, 3, 5, 7],
-        },
-        image_token_id=ids["<|image_pad|>"],
-        video_token_id=ids["<|video_pad|>"],
-        vision_start_token_id=ids["<|vision_start|>"],
-        vision_end_token_id=ids["<|vision_end|>"],
-        tie_word_embeddings=False,
-    )
+def _model(
+    arguments: argparse.Namespace, dtype: str, px: int, scratch: Path
+) -> tuple[LoadedBase, dict[str, dict[str, Path]]]:
+    """The base, and for each layout the folders of nine adapters."""
+    device = torch.device(arguments.device)
+    if arguments.bundle:
+        base = load_base(arguments.bundle / "base", device, DTYPES[dtype])
+        folders = {slug: arguments.bundle / "adapters" / slug for slug in KIDSART.slugs}
+        if not all(folder.is_dir() for folder in folders.values()):
+            raise BundleError(f"{arguments.bundle} has no adapters for all dimensions.")
+        own = read_adapter_profile(next(iter(folders.values()))).prompt.layout
+        layouts = {
+            layout: folders
+            if layout == own
+            else random_adapters(base, base.profile.image, prompt, scratch / layout)
+            for layout, prompt in PROMPTS.items()
+        }
+        return base, layouts
+    base = random_base(SHAPES[arguments.shape], px, device, DTYPES[dtype])
+    return base, {
+        layout: random_adapters(base, base.profile.image, prompt, scratch / layout)
+        for layout, prompt in PROMPTS.items()
+    }
+
+
+def _ours(scorer: TorchScorer, images: list[Image.Image]) -> Run:
+    return lambda: scorer.level_logits(images).logits
+
+
+def _difference(ours: Tensor, right: Tensor, dtype: str) -> float:
+    if dtype == "bf16":
+        ours, right = expected_score(ours, 1), expected_score(right, 1)
+    return float((ours - right).abs().max())
+
+
+def _flops(scorer: TorchScorer) -> float:
+    """TFLOP that our pass needs for one picture: products of matrices, and attention."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        scorer._forward(scorer._blank_patches(1))
+    return float(counter.get_total_flops()) / 1e12
+
+
+def _peak_tflops(device: torch.device, size: int = 8192) -> float:
+    """What this device reaches in one large product of bf16 matrices."""
+    a = torch.randn(size, size, device=device, dtype=torch.bfloat16)
+
+    def multiply() -> Tensor:
+        for _ in range(10):
+            c = a @ a
+        torch.cuda.synchronize(device)
+        return c
+
+    multiply()
+    return 10 * 2 * size**3 / min(_time(multiply) for _ in range(5)) / 1e12
 
 
 def _noise(seed: int) -> Image.Image:
@@ -218,11 +237,34 @@ def _noise(seed: int) -> Image.Image:
     return Image.fromarray(random.integers(0, 255, (300, 400, 3), dtype=np.uint8))
 
 
-def _time(run: Callable[[], Tensor]) -> float:
+def _time(run: Run) -> float:
     start = time.perf_counter()
     run()  # ends with a copy to the CPU, so nothing is left in flight
     return time.perf_counter() - start
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m ml bench",
+        description="Pictures a second of the published procedure, of PEFT's mixed batch, and of "
+        "ours with ordinary, text-first and activated adapters, in one run.",
+    )
+    parser.add_argument("--shape", choices=SHAPES, default="middle", help="size of random weights")
+    parser.add_argument("--bundle", type=Path, help="folder with base/ and adapters/ instead")
+    parser.add_argument("--px", type=int, nargs="+", default=[224, 448, 672])
+    parser.add_argument("--dtype", choices=DTYPES, nargs="+", default=["fp32", "bf16"])
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batch", type=int, nargs="+", default=[1, 2], help="sizes to try")
+    parser.add_argument("--pictures", type=int, default=2, help="compared with the oracle")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--compile", action="store_true", help="ours through torch.compile")
+    parser.add_argument("--no-training", dest="training", action="store_false",
+                        help="leave out the time of a training epoch")  # fmt: skip
+    parser.add_argument("--report", type=Path, default=Path("var/bench/report.json"))
+    return parser

@@ -23,8 +23,9 @@ from ml.decoder import Decoder
 from ml.demo.pictures import IMAGE
 from ml.demo.targets import Targets, mirrored
 from ml.fitting import soft_levels
-from ml.passes import ActivatedPass, OrdinaryPass, Question, invocation_tokens
+from ml.passes import OrdinaryPass, Question
 from ml.processing import ImageOnlyProcessor, patches_of
+from ml.rubric import KIDSART
 from ml.score_tokens import score_token_ids
 from ml.vision import Tower
 
@@ -102,23 +103,20 @@ def teach_tower(
 def teach_language(
     model: Qwen2_5_VLForConditionalGeneration,
     processor: ImageOnlyProcessor,
-    questions: Sequence[Sequence[Question]],
+    questions: Sequence[Question],
     features: Tensor,
     targets: Targets,
     steps: int,
     seed: int,
     log: Log,
-    batch_size: int = 16,
+    batch_size: int = 64,
     learning_rate: float = 2e-3,
     knowledge_weight: float = 1.5,
 ) -> None:
-    """Every question is answered by a level: one generic impression, full vocabulary.
+    """Every rubric prompt is answered by a level: one generic impression, full vocabulary.
 
     A linear head on the last hidden state must also tell the causes: without it the language part
     was seen to ignore the picture, and adapters of rank 8 had nothing to bring out.
-
-    Args:
-        questions: for ordinary adapters and for activated ones, so that the base knows both forms.
     """
     torch.manual_seed(seed)
     model.model.visual.requires_grad_(False)
@@ -129,27 +127,28 @@ def teach_language(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, learning_rate, total_steps=steps, pct_start=0.1
     )
-    ordinary, activated = questions
-    invocation = invocation_tokens(processor)
-    ids = torch.tensor(score_token_ids(processor.tokenizer, range(1, 6)))
+    ids = torch.tensor(score_token_ids(processor.tokenizer, KIDSART.level_numbers))
     recent: list[float] = []
     model.train()
     for step in range(steps):
-        # Made anew for each step, since the words that they keep are learned, too.
-        some = [ordinary[i] for i in torch.randperm(len(ordinary))[:3]]
-        runs = (OrdinaryPass(decoder, some), ActivatedPass(decoder, activated, invocation))
-        loss = torch.zeros(())
-        for run in runs:
-            batch = torch.randint(0, len(features), (batch_size,))
-            hidden = run(features[batch], None)  # (K, B, H)
-            logits = F.linear(hidden, model.lm_head.weight)  # (K, B, vocabulary)
-            wanted = soft_levels(targets.impression[batch], 1, len(ids), 0.7)
-            answer = -(wanted * logits.log_softmax(-1)[..., ids]).sum(-1).mean()
-            causes = targets.whole[batch].expand(len(hidden), -1, -1)
-            loss = loss + answer + knowledge_weight * F.mse_loss(knows(hidden), causes)
-        _step(loss, optimizer, learned)
+        batch = torch.randint(0, len(features), (batch_size,))
+        asked = torch.randint(0, len(questions), (batch_size,))
+        order = asked.argsort()
+        batch, asked = batch[order], asked[order]
+        hidden = torch.cat(
+            [
+                # Made anew for each step, since the words it keeps are learned, too.
+                OrdinaryPass(decoder, [questions[k]])(features[batch[asked == k]], None)[0]
+                for k in asked.unique().tolist()
+            ]
+        )  # (B, H)
+        logits = F.linear(hidden, model.lm_head.weight)  # (B, vocabulary)
+        wanted = soft_levels(targets.impression[batch], 1, len(ids), 0.7)
+        answer = -(wanted * logits.log_softmax(-1)[:, ids]).sum(-1).mean()
+        knowledge = F.mse_loss(knows(hidden), targets.whole[batch])
+        _step(answer + knowledge_weight * knowledge, optimizer, learned)
         schedule.step()
-        recent = [*recent[-29:], float(loss.detach())]
+        recent = [*recent[-29:], float(answer.detach()) + float(knowledge.detach())]
         if step % 30 == 29:
             log(f"language step {step + 1} of {steps}: loss {np.mean(recent):.3f}")
     model.eval()
