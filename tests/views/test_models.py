@@ -305,6 +305,7 @@ class TestAtlas:
         write_atlas(bundle)
         seen = page(client, alice, "?map=cross")
         assert seen.count("heat__square--own") == 9
+        assert seen.count('class="heat__square heat__square--plus') == 81 + 5
         assert "outlined: its own dimension" in seen
         assert "<title>Realism, Realism: 0.61</title>" in seen
 
@@ -324,6 +325,7 @@ class TestAtlas:
         write_atlas(bundle, cross=cross)
         seen = page(client, alice, "?map=cross")
         assert "<title>Realism, Deformation: none</title>" in seen
+        assert seen.count("heat__square--none") == 1
         assert '<td class="num">none</td>' in seen
 
     def test_an_atlas_of_other_dimensions_keeps_their_slugs(self, client, alice, bundle):
@@ -348,8 +350,10 @@ class TestAtlas:
             '{"slugs": ["a", "b"], "subspace": [[1, 5], [5, 1]], "states": [[1, 0], [0, 1]]}',
             '{"slugs": ["a", "b"], "subspace": [[1, "x"], [0, 1]], "states": [[1, 0], [0, 1]]}',
             '{"slugs": ["a", "a"], "subspace": [[1, 0], [0, 1]], "states": [[1, 0], [0, 1]]}',
+            '{"slugs": ["a", "b"], "subspace": [[1, 0], [0, 1]], "states": [[1, 0], [0, 1]]}'
+            + " " * 1_000_000,
         ],
-        ids=["broken", "list", "half", "size", "range", "words", "twice"],
+        ids=["broken", "list", "half", "size", "range", "words", "twice", "large"],
     )
     def test_a_damaged_atlas_is_said_and_the_page_stands(self, client, alice, bundle, content):
         (bundle / "atlas.json").write_text(content)
