@@ -27,7 +27,7 @@ from huggingface_hub.errors import (
 
 from ml.errors import BundleError
 from ml.processing import load_processor
-from ml.profiles import PROFILE, BaseProfile, ImageProfile, sha256_of_base, write_profile
+from ml.profiles import BaseProfile, ImageProfile, sha256_of_base, write_profile
 from ml.rubric import KIDSART
 from ml.score_tokens import score_token_ids
 
@@ -212,8 +212,7 @@ def _copy(folder: Path, part: Path) -> None:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     for path in sorted(folder.iterdir()):
-        wanted = any(fnmatch(path.name, pattern) for pattern in PATTERNS) and path.name != PROFILE
-        if wanted and path.is_file():
+        if path.is_file() and any(fnmatch(path.name, pattern) for pattern in PATTERNS):
             shutil.copyfile(path, part / path.name)
 
 
