@@ -162,7 +162,7 @@ def patches_of(pixels: np.ndarray, processor: ImageOnlyProcessor) -> Tensor:
     """(B, side, side, 3) uint8 to (B * patches, 1176) fp32."""
     images = processor.image_processor
     mean, spread = torch.tensor(images.image_mean), torch.tensor(images.image_std)
-    x = (torch.from_numpy(pixels).float() / 255 - mean) / spread
+    x = (torch.tensor(pixels).float() / 255 - mean) / spread
     patch, merge = images.patch_size, images.merge_size
     cells = x.shape[1] // (patch * merge)
     # (B, rows of 2x2, 2, 14, columns of 2x2, 2, 14, color)

@@ -1,0 +1,279 @@
+"""RAFT training of one adapter on a tiny random model, through the code that serves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from peft import PeftModel
+from torch import Tensor
+from transformers import Qwen2_5_VLForConditionalGeneration
+
+from ml.bundle import load_base
+from ml.errors import EngineError
+from ml.fitting import (
+    Learner,
+    Recipe,
+    Task,
+    adapted_linears,
+    fit_adapter,
+    raft_loss,
+    read_logits,
+)
+from ml.images import fit_picture
+from ml.levels import LevelReader
+from ml.lora_stack import LoraWeights
+from ml.profiles import read_adapter_profile
+from ml.prompts import ACTIVATED_PROMPT, RUBRIC_PROMPT, PromptProfile, build_prompt
+from ml.reference import PeftReferenceScorer
+from ml.rubric import KIDSART
+from ml.saving import save_adapter
+from ml.scorer import load_scorer
+from tests.ml.tiny_bundle import IMAGE, Bundle, draw
+
+QUICK = Recipe(learning_rate=0.02, batch_size=8, epochs=4, dropout=0.0)
+LAYOUTS = [RUBRIC_PROMPT, ACTIVATED_PROMPT]
+
+
+class InMemory:
+    """Samples of N pictures, plain and mirrored."""
+
+    def __init__(self, reader: LevelReader, count: int) -> None:
+        pages = np.stack([np.asarray(fit_picture(draw(seed), IMAGE)) for seed in range(count)])
+        both = [reader.views(pages), reader.views(np.ascontiguousarray(pages[:, :, ::-1]))]
+        self.all = torch.stack(both)  # (2, N, ...)
+        # How much red there is: something that a picture of the random model does show.
+        share = pages[..., 0].mean((1, 2)) - pages[..., 2].mean((1, 2))
+        self.levels = np.digitize(share, np.quantile(share, [0.2, 0.4, 0.6, 0.8])) + 1.0
+
+    def views(self, rows: Sequence[int], variants: Sequence[int]) -> Tensor:
+        return self.all[list(variants), list(rows)]
+
+
+@pytest.fixture(scope="module", params=LAYOUTS, ids=lambda prompt: prompt.layout)
+def reader(request: pytest.FixtureRequest, pristine: Bundle) -> LevelReader:
+    return reader_of(pristine, request.param)
+
+
+def reader_of(bundle: Bundle, prompt: PromptProfile) -> LevelReader:
+    base = load_base(bundle.base, torch.device("cpu"), torch.float32)
+    return LevelReader(base, KIDSART, prompt, IMAGE)
+
+
+@pytest.fixture(scope="module")
+def samples(reader: LevelReader) -> InMemory:
+    return InMemory(reader, 48)
+
+
+def task(samples: InMemory, place: int = 0, **changes: object) -> Task:
+    parts = {"train": range(32), "validation": range(32, 48), "variants": (0, 1)}
+    return Task(KIDSART.slugs[place], place, samples.levels, **(parts | changes))  # type: ignore[arg-type]
+
+
+def tensors(weights: LoraWeights) -> list[Tensor]:
+    return [t.detach() for pair in weights.layers.values() for t in pair]
+
+
+def test_training_lowers_the_loss_and_leaves_the_base_alone(
+    reader: LevelReader, samples: InMemory
+) -> None:
+    before = {name: p.clone() for name, p in reader.base.model.named_parameters()}
+    _, progress = fit_adapter(reader, samples, [task(samples)], QUICK)
+    assert min(progress.losses[1:]) < progress.losses[0]
+    after = dict(reader.base.model.named_parameters())
+    assert all(torch.equal(after[name], weight) for name, weight in before.items())
+
+
+def test_an_adapter_that_has_learned_nothing_equals_the_base(
+    reader: LevelReader, samples: InMemory
+) -> None:
+    fresh = Learner(adapted_linears(reader, QUICK), QUICK, 0, reader.device).weights()
+    with_it = read_logits(reader, samples, 2, fresh, range(8))
+    assert torch.allclose(with_it, read_logits(reader, samples, 2, None, range(8)), atol=1e-6)
+
+
+def test_training_twice_gives_the_same_adapter(reader: LevelReader, samples: InMemory) -> None:
+    recipe = Recipe(learning_rate=0.02, batch_size=8, epochs=2, dropout=0.1)
+    twice = [tensors(fit_adapter(reader, samples, [task(samples)], recipe)[0]) for _ in range(2)]
+    assert all(torch.equal(a, b) for a, b in zip(*twice, strict=True))
+
+
+def test_a_dimension_is_trained_alike_whatever_was_trained_before(
+    reader: LevelReader, samples: InMemory
+) -> None:
+    """So several processes may share the dimensions out without changing a figure."""
+    recipe = Recipe(learning_rate=0.02, batch_size=8, epochs=1, dropout=0.1)
+    first = tensors(fit_adapter(reader, samples, [task(samples, 4)], recipe)[0])
+    fit_adapter(reader, samples, [task(samples, 5)], recipe)
+    again = tensors(fit_adapter(reader, samples, [task(samples, 4)], recipe)[0])
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize("killed_at", [3, 5, 9])
+def test_a_killed_run_goes_on_to_the_same_weights(
+    killed_at: int, reader: LevelReader, samples: InMemory, tmp_path: Path
+) -> None:
+    recipe = Recipe(learning_rate=0.02, batch_size=8, epochs=3, dropout=0.1)
+    whole, progress = fit_adapter(reader, samples, [task(samples)], recipe)
+
+    def kill(step: int, steps: int, loss: float) -> None:
+        if step == killed_at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_adapter(reader, samples, [task(samples)], recipe, tmp_path, kill)
+    steps: list[int] = []
+    resumed, progress_resumed = fit_adapter(
+        reader, samples, [task(samples)], recipe, tmp_path, lambda step, *_: steps.append(step)
+    )
+    assert steps[0] == killed_at - (killed_at - 1) % 4  # from the last finished epoch of 4 steps
+    assert progress_resumed == progress
+    pairs = zip(tensors(whole), tensors(resumed), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_the_best_epoch_is_kept_and_training_stops_after_patience(
+    reader: LevelReader, samples: InMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = iter([0.3, 0.5, 0.4, 0.45, 0.9])
+    kept: list[list[Tensor]] = []
+
+    def validate(reader, samples, tasks, learner, progress, loss) -> None:  # type: ignore[no-untyped-def]
+        kept.append([p.detach().clone() for p in learner.parameters()])
+        progress.epoch += 1
+        mean = next(told)
+        better = mean > progress.best
+        progress.best = max(mean, progress.best)
+        progress.best_epoch = progress.epoch if better else progress.best_epoch
+        progress.waited = 0 if better else progress.waited + 1
+
+    monkeypatch.setattr("ml.fitting._validate", validate)
+    recipe = Recipe(learning_rate=0.02, batch_size=16, epochs=9, patience=1, dropout=0.0)
+    weights, progress = fit_adapter(reader, samples, [task(samples)], recipe)
+    assert (progress.epoch, progress.best_epoch) == (4, 2)
+    assert any(torch.equal(t, k) for t in tensors(weights) for k in kept[1])
+    assert not any(torch.equal(t, k) for t in tensors(weights) for k in kept[3])
+
+
+def test_pictures_without_a_level_are_never_read(reader: LevelReader, samples: InMemory) -> None:
+    class Watched(InMemory):
+        seen: set[int] = set()
+
+        def __init__(self) -> None:
+            self.all, self.levels = samples.all, samples.levels
+
+        def views(self, rows: Sequence[int], variants: Sequence[int]) -> Tensor:
+            self.seen |= set(rows)
+            return super().views(rows, variants)
+
+    watched = Watched()
+    part = task(watched, train=range(0, 32, 2), validation=range(32, 40))
+    fit_adapter(reader, watched, [part], Recipe(learning_rate=0.01, epochs=1))
+    assert watched.seen == {*range(0, 32, 2), *range(32, 40)}
+
+
+def test_gradients_are_those_of_peft(pristine: Bundle) -> None:
+    reader = reader_of(pristine, RUBRIC_PROMPT)
+    folder, place = pristine.adapters["imagination"], KIDSART.slugs.index("imagination")
+    model = PeftModel.from_pretrained(
+        Qwen2_5_VLForConditionalGeneration.from_pretrained(pristine.base),
+        str(folder),
+        is_trainable=True,
+    ).eval()
+    page = fit_picture(draw(3), IMAGE)
+    inputs = reader.base.processor(
+        images=[page],
+        text=[build_prompt(KIDSART, "imagination")],
+        do_resize=False,
+        return_tensors="pt",
+    )
+    ids = [int(reader.base.processor.tokenizer.convert_tokens_to_ids(d)) for d in "12345"]
+    raft_loss(model(**inputs).logits[:, -1, ids], torch.tensor([4.0]), 1, 0.2).backward()
+    learner = Learner(
+        adapted_linears(reader, Recipe()),
+        Recipe(rank=read_adapter_profile(folder).rank),
+        0,
+        reader.device,
+    )
+    theirs = dict(model.named_parameters())
+    with torch.no_grad():
+        for name in learner.a:
+            key = f"base_model.model.{name}.lora_%s.default.weight"
+            learner.a[name].copy_(theirs[key % "A"])
+            learner.b[name].copy_(theirs[key % "B"])
+    logits = reader.logits(
+        reader.views(np.asarray(page)[None]), place, reader.stack(learner.weights())
+    )
+    raft_loss(logits, torch.tensor([4.0]), 1, 0.2).backward()
+    for name in learner.a:
+        key = f"base_model.model.{name}.lora_%s.default.weight"
+        for half, ours in (("A", learner.a[name]), ("B", learner.b[name])):
+            assert ours.grad is not None
+            assert ours.grad.abs().max() > 0
+            assert torch.allclose(ours.grad, theirs[key % half].grad, atol=1e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize("prompt", LAYOUTS, ids=lambda prompt: prompt.layout)
+@pytest.mark.parametrize("targets", [("q_proj", "v_proj"), ("o_proj", "up_proj", "down_proj")])
+def test_a_saved_adapter_is_peft_s_own_and_scores_as_it_did_in_training(
+    targets: tuple[str, ...], prompt: PromptProfile, pristine: Bundle, tmp_path: Path
+) -> None:
+    reader = reader_of(pristine, prompt)
+    samples = InMemory(reader, 24)
+    recipe = Recipe(learning_rate=0.02, epochs=2, targets=targets, rank=4)
+    part = task(samples, 1, train=range(16), validation=range(16, 24))
+    weights, _ = fit_adapter(reader, samples, [part], recipe)
+    folder = tmp_path / "deformation"
+    for _ in range(2):  # the second replaces the first
+        save_adapter(folder, "mine", "deformation", weights, recipe, reader, None, {"n": 3})
+    assert all(path.stat().st_mode & 0o044 for path in folder.iterdir())
+    assert read_adapter_profile(folder).metrics == {"n": 3}
+    pictures = [draw(seed) for seed in range(3)]
+    trained = read_logits(reader, samples, 1, weights, range(3))
+    served = load_scorer(pristine.base, {"deformation": folder}, KIDSART, "cpu")
+    assert (served.level_logits(pictures).logits[:, 1] - trained).abs().max() < 1e-5
+    peft = PeftReferenceScorer(pristine.base, {"deformation": folder}, KIDSART)
+    assert (peft.level_logits(pictures)[:, 1] - trained).abs().max() < 1e-5
+    base = read_logits(reader, samples, 1, None, range(3))
+    assert (trained - base).abs().max() > 0.01
+
+
+def test_one_adapter_can_learn_several_dimensions(reader: LevelReader, samples: InMemory) -> None:
+    tasks = [task(samples, place) for place in (0, 3)]
+    steps: list[tuple[int, int]] = []
+    fit_adapter(
+        reader, samples, tasks, Recipe(learning_rate=0.02, batch_size=8, epochs=2),
+        on_step=lambda step, most, loss: steps.append((step, most)),
+    )  # fmt: skip
+    assert steps[-1] == (16, 16)  # 4 batches of each, twice
+
+
+def test_the_loss_is_zero_in_its_squared_part_when_the_expectation_is_right() -> None:
+    even = torch.zeros(2, 5)  # every level as likely: expectation 3
+    assert float(raft_loss(even, torch.tensor([3.0, 3.0]), 1, 0.0)) == pytest.approx(0, abs=1e-9)
+    assert float(raft_loss(even, torch.tensor([5.0, 5.0]), 1, 0.0)) == pytest.approx(4)
+
+
+def test_the_cross_entropy_term_weighs_as_much_as_it_is_told() -> None:
+    logits, levels = torch.tensor([[0.0, 1.0, 3.0, 1.0, 0.0]]), torch.tensor([2.0])
+    plain = float(raft_loss(logits, levels, 1, 0.0))
+    assert float(raft_loss(logits, levels, 1, 0.4)) - plain == pytest.approx(
+        2 * (float(raft_loss(logits, levels, 1, 0.2)) - plain)
+    )
+
+
+def test_a_scale_that_starts_at_zero_is_trained_on_its_own_levels() -> None:
+    even = torch.zeros(1, 4)  # levels 0..3: expectation 1.5
+    assert float(raft_loss(even, torch.tensor([1.5]), 0, 0.0)) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"rank": 0}, {"dropout": 1.0}, {"learning_rate": 0.0}, {"targets": ()}, {"warm_up": 2.0}],
+)
+def test_an_impossible_recipe_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(EngineError):
+        Recipe(**wrong)  # type: ignore[arg-type]
