@@ -94,6 +94,7 @@ class Task:
     train: Sequence[int]
     validation: Sequence[int]
     variants: Sequence[int] = (0,)  # versions of a picture that cannot change its level
+    comments: Sequence[str] = ()  # of all pictures, "" where nobody wrote one
 
 
 def raft_loss(
@@ -200,9 +201,17 @@ def fit_adapter(
                 group["lr"] = recipe.learning_rate * _rate(progress.step, steps, recipe.warm_up)
             torch.manual_seed(_seed(recipe, tasks[0].place, progress.step))  # for dropout
             lora = reader.stack(learner.weights(), recipe.dropout)
-            logits = reader.logits(samples.views(rows, variants), task.place, lora)
+            views = samples.views(rows, variants)
+            logits = reader.logits(views, task.place, lora)
             levels = torch.tensor(task.levels[rows], dtype=torch.float32, device=logits.device)
             loss = raft_loss(logits, levels, reader.rubric.first_level, recipe.spread_weight)
+            if recipe.comment_weight and (written := _written(task, rows)):
+                some = [rows.index(row) for row in written]
+                numbers = [int(task.levels[row] + 0.5) for row in written]
+                words = [task.comments[row] for row in written]
+                loss = loss + recipe.comment_weight * reader.comment_loss(
+                    views[some], task.place, numbers, words, lora
+                )
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
@@ -235,6 +244,11 @@ def _epoch(
     if len(tasks) > 1:
         batches = [batches[i] for i in chance.permutation(len(batches))]
     return batches
+
+
+def _written(task: Task, rows: Sequence[int]) -> list[int]:
+    """The rows that someone wrote about."""
+    return [row for row in rows if task.comments and task.comments[row].strip()]
 
 
 def _validate(

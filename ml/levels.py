@@ -12,17 +12,20 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from ml.bundle import LoadedBase
-from ml.decoder import Cache, Decoder
+from ml.decoder import Cache, Decoder, causal_mask
 from ml.lora_stack import LoraStack, LoraWeights, stack_adapters
 from ml.passes import ActivatedPass, OrdinaryPass, ask, invocation_tokens
-from ml.processing import patches_of
+from ml.processing import END_OF_TURN, patches_of
 from ml.profiles import ImageProfile
 from ml.prompts import PromptProfile, build_prompt
 from ml.rubric import Rubric
 from ml.score_tokens import score_token_ids
 from ml.vision import Tower
+
+IGNORED = -100  # padding of comments
 
 
 class LevelReader:
@@ -44,16 +47,16 @@ class LevelReader:
         self.tower = Tower(model.model.visual, image.size_px)
         ids = score_token_ids(base.processor.tokenizer, rubric.level_numbers)
         self.head = model.lm_head.weight[torch.tensor(ids)].detach().float()  # (L, H)
-        questions = [
+        self.questions = [
             ask(base.processor, model.model, build_prompt(rubric, slug, prompt), image.size_px)
             for slug in rubric.slugs
         ]
         self.passes: list[OrdinaryPass | ActivatedPass]
         if self.activated:
             invocation = invocation_tokens(base.processor)
-            self.passes = [ActivatedPass(self.decoder, [q], invocation) for q in questions]
+            self.passes = [ActivatedPass(self.decoder, [q], invocation) for q in self.questions]
         else:
-            self.passes = [OrdinaryPass(self.decoder, [q]) for q in questions]
+            self.passes = [OrdinaryPass(self.decoder, [q]) for q in self.questions]
 
     @torch.no_grad()
     def views(self, pixels: object) -> Tensor:
@@ -82,6 +85,44 @@ class LevelReader:
     def logits(self, views: Tensor, place: int, lora: LoraStack | None) -> Tensor:
         """(B, L) fp32, lowest level first."""
         return F.linear(self.states(views, place, lora).float(), self.head)
+
+    def comment_loss(
+        self,
+        views: Tensor,
+        place: int,
+        levels: Sequence[int],
+        comments: Sequence[str],
+        lora: LoraStack | None,
+    ) -> Tensor:
+        """Cross-entropy of what teachers wrote, as it would follow the level they gave.
+
+        An auxiliary target: the reason for a level, in words, leads to the same places in a
+        picture. The level itself is learned by RAFT alone.
+        """
+        tokenizer = self.base.processor.tokenizer
+        texts = [
+            f"{level}\n{words}{END_OF_TURN}" for level, words in zip(levels, comments, strict=True)
+        ]
+        rows = [torch.tensor(tokenizer.encode(t, add_special_tokens=False)) for t in texts]
+        ids = pad_sequence(rows, True, IGNORED).to(self.device)  # (B, C), the level first
+        run, model = self.passes[place], self.base.model
+        views, batch = views.to(self.device), len(views)
+        begun = self.questions[place].positions
+        if isinstance(run, ActivatedPass):
+            past = run.past([(layer[:, 0], layer[:, 1]) for layer in views.unbind(1)])
+            x = run.answers.expand(batch, -1, -1)
+        else:
+            past = run.prefix_of(lora)
+            x = torch.cat([views, run.after.expand(batch, -1, -1).to(views)], 1)
+        old = begun.shape[1] - x.shape[1]
+        written = model.model.language_model.embed_tokens(ids[:, :-1].clamp(min=0))
+        x = torch.cat([x, written.to(x)], 1)  # (B, S, H)
+        new = begun.max() + 1 + torch.arange(ids.shape[1] - 1)
+        positions = torch.cat([begun[:, old:], new.expand(3, -1)], 1)[:, None].to(self.device)
+        mask = causal_mask(x.shape[1], [old], self.device)
+        states = self.decoder(x, self.decoder.rotary(positions), mask, lora, past).states
+        told = F.linear(states[:, 1 - ids.shape[1] :].float(), model.lm_head.weight.float())
+        return F.cross_entropy(told.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=IGNORED)
 
     def stack(self, weights: LoraWeights | None, dropout: float = 0.0) -> LoraStack | None:
         """One adapter as the decoder takes it."""

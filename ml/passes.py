@@ -89,12 +89,12 @@ class OrdinaryPass:
 
     def keep_prefix(self, lora: LoraStack | None) -> None:
         """Computes the words before the picture once; to be called again for other adapters."""
-        self.prefix = self._prefix(lora)
+        self.prefix = None
+        self.prefix = self.prefix_of(lora)
 
     def __call__(self, pictures: Tensor, lora: LoraStack | None) -> Tensor:
         """(B, T, H) tokens of pictures to (K, B, H) last hidden states."""
         batch, count = len(pictures), len(self.after)
-        prefix = self.prefix if self.prefix is not None else self._prefix(lora)
         x = torch.cat(
             [
                 pictures.expand(count, -1, -1, -1),
@@ -108,12 +108,15 @@ class OrdinaryPass:
             _repeated(self.rest_rotary, batch),
             self.mask[:1] if same else self.mask.repeat_interleave(batch, dim=0),
             lora,
-            prefix,
+            self.prefix_of(lora),
             read=self.read.repeat_interleave(batch),
         )
         return decoded.states.unflatten(0, (count, batch))
 
-    def _prefix(self, lora: LoraStack | None) -> Cache:
+    def prefix_of(self, lora: LoraStack | None) -> Cache:
+        """Keys and values of the words before the picture: the kept ones, if they are kept."""
+        if self.prefix is not None:
+            return self.prefix
         mask = causal_mask(self.before.shape[1], device=self.before.device)
         # Padding is on the right and attention is causal: no real token sees it.
         return self.decoder(self.before, self.before_rotary, mask, lora).cache
@@ -167,23 +170,27 @@ class ActivatedPass:
     def finish(self, shared: Cache, lora: LoraStack | None) -> Tensor:
         """What ``begin`` gave to (K, B, H) last hidden states."""
         batch, count = len(shared[0][0]), len(self.answers)
-        past = [
-            tuple(
-                torch.cat([words.expand(batch, -1, -1, -1), new], dim=2)
-                for words, new in zip(kept, layer, strict=True)
-            )
-            for kept, layer in zip(self.words, shared, strict=True)
-        ]
         decoded = self.decoder(
             self.answers.repeat_interleave(batch, dim=0),
             _repeated(self.answer_rotary, batch),
             self.answer_mask,
             lora,
-            past,  # type: ignore[arg-type]
+            self.past(shared),
             read=self.read.repeat_interleave(batch),
             blocks=count,
         )
         return decoded.states.unflatten(0, (count, batch))
+
+    def past(self, shared: Cache) -> Cache:
+        """Keys and values of the words before the picture, then what ``begin`` gave."""
+        count = len(shared[0][0])
+        return [
+            (
+                torch.cat([words[0].expand(count, -1, -1, -1), new[0]], dim=2),
+                torch.cat([words[1].expand(count, -1, -1, -1), new[1]], dim=2),
+            )
+            for words, new in zip(self.words, shared, strict=True)
+        ]
 
     def __call__(self, pictures: Tensor, lora: LoraStack | None) -> Tensor:
         """(B, T, H) tokens of pictures to (K, B, H) last hidden states."""

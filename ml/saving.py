@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from peft import LoraConfig
 from safetensors.torch import save_file
@@ -86,6 +88,12 @@ def save_adapter(
         if folder.exists():
             shutil.rmtree(folder)
         aside.rename(folder)
+
+
+def metrics_of(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """What of one dimension's evaluation goes into the adapter's profile, and so on the page."""
+    kept = ("n", "spearman", "pearson", "qwk", "mae", "mse", "accuracy", "bias", "coverage")
+    return {**{name: figures[name] for name in kept}, "spearman_95": figures["ci"]["spearman"]}
 
 
 def _target_modules(recipe: Recipe) -> list[str] | str:

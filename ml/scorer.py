@@ -146,6 +146,15 @@ class TorchScorer:
             # The only copy from the device, and so the only wait for it, in a batch.
             return LevelLogits(logits[: len(images)].cpu(), mass[: len(images)].cpu())
 
+    def last_states(self, images: Sequence[Image.Image]) -> Tensor:
+        """What the head reads, (B, K, H) fp32 on the CPU: for ``ml.atlas``."""
+        with self._lock, torch.inference_mode():
+            fitted = [fit_picture(image, self._image) for image in images]
+            return self._states(picture_patches(self.base.processor, fitted)).cpu()
+
+    def adapter(self, slug: str) -> LoadedAdapter | None:
+        return self._adapters.get(slug)
+
     def _load(self, slug: str, folder: Path) -> LoadedAdapter:
         current = self._adapters.get(slug)
         if current is not None and read_adapter_profile(folder) == current.profile:
@@ -226,13 +235,17 @@ class TorchScorer:
 
     def _forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
         """Patches of B pictures to level logits (B, K, L) and mass (B, K), fp32 on the device."""
-        pictures = self._tower(patches.to(self._device, non_blocking=True))  # (B, T, H)
-        states = torch.cat([group.run(pictures, group.lora) for group in self._groups])
-        places = [place for group in self._groups for place in group.places]
-        last = states[torch.tensor(places).argsort()].transpose(0, 1).float()  # (B, K, H)
+        last = self._states(patches)
         head = self.base.model.lm_head.weight
         logits = last @ head[self._token_ids].float().t()  # (B, K, L)
         return logits, score_token_mass(logits, _log_total(last, head))
+
+    def _states(self, patches: Tensor) -> Tensor:
+        """Last hidden states (B, K, H), fp32, in the rubric's order."""
+        pictures = self._tower(patches.to(self._device, non_blocking=True))  # (B, T, H)
+        states = torch.cat([group.run(pictures, group.lora) for group in self._groups])
+        places = [place for group in self._groups for place in group.places]
+        return states[torch.tensor(places).argsort()].transpose(0, 1).float()
 
     def _compile(self) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         """The forward pass through torch.compile, with CUDA graphs; plain without a compiler."""

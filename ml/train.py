@@ -43,7 +43,7 @@ from ml.methods import METHODS, Rows, cross_entropy_head, measures_of, ridge
 from ml.profiles import Calibration, read_base_profile
 from ml.prompts import ACTIVATED_PROMPT, LEVELS_PROMPT, RUBRIC_PROMPT, PromptProfile
 from ml.rubric import KIDSART, Rubric
-from ml.saving import save_adapter
+from ml.saving import metrics_of, save_adapter
 from ml.score_tokens import expected_score, level_sd
 from ml.training_card import training_card
 from ml.views import ViewCache
@@ -235,7 +235,7 @@ class Run:
                 self.out / "adapters" / task.slug,
                 f"{self.arguments.name or self.out.resolve().name}-{task.slug}",
                 task.slug, weights, self.recipe, reader, calibration,
-                {**metrics, "train": len(task.train), "validation": progress.validation},
+                {**metrics_of(metrics), "train": len(task.train)},
             )  # fmt: skip
         told = {"rows": rows, "scores": scores, "intervals": ends, "progress": asdict(progress)}
         path = self._told_path(method, task.slug, fold)
@@ -269,8 +269,15 @@ class Run:
         if len(rows.train) < FEWEST:
             log.warning("%s: %d labeled pictures are too few to train on", slug, len(rows.train))
             return None
+        comments = self.data.comments.get(slug) or self.data.comments.get("", ())
         return Task(
-            slug, place, rows.levels, rows.train, rows.validation, variants_of(slug, self.rubric)
+            slug,
+            place,
+            rows.levels,
+            rows.train,
+            rows.validation,
+            variants_of(slug, self.rubric),
+            comments,
         )
 
     def _places(self) -> list[int]:

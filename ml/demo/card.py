@@ -75,6 +75,6 @@ def _row(slug: str, figures: dict[str, Any]) -> str:
     return (
         f"| {slug} | {figures['spearman_before']:.3f} | **{figures['spearman']:.3f}** "
         f"| {low:.2f} to {high:.2f} | {figures['mse']:.2f} | {figures['mse_of_the_mean']:.2f} "
-        f"| {figures.get('interval_coverage', float('nan')):.0%} "
-        f"| {figures.get('interval_width', float('nan')):.1f} |"
+        f"| {figures['coverage']:.0%} "
+        f"| {figures['interval_width']:.1f} |"
     )

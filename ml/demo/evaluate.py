@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import spearmanr
 
+from ml.evaluate import evaluate
 from ml.interface import DimensionScore, PictureFailure, PictureScores
+from ml.metrics import spearman
 from ml.rubric import KIDSART
+from ml.saving import metrics_of
 from ml.score_tokens import expected_score
-from ml.scorer import load_scorer
+from ml.scorer import TorchScorer, load_scorer
 
 
 def adapters_of(bundle: Path) -> dict[str, Path]:
@@ -23,8 +25,8 @@ def adapters_of(bundle: Path) -> dict[str, Path]:
 
 def check(bundle: Path, pictures: Sequence[Path], levels: np.ndarray) -> dict[str, Any]:
     """Figures per dimension, with the base model asked without adapters beside them."""
-    alone = _scores(bundle, {}, pictures)
-    adapted = _scores(bundle, adapters_of(bundle), pictures)
+    alone = _scores(scorer_of(bundle, adapted=False), pictures)
+    adapted = _scores(scorer_of(bundle), pictures)
     dimensions = {
         slug: _figures([s[slug] for s in alone], [s[slug] for s in adapted], levels[:, k])
         for k, slug in enumerate(KIDSART.slugs)
@@ -36,10 +38,12 @@ def check(bundle: Path, pictures: Sequence[Path], levels: np.ndarray) -> dict[st
     return {"pictures": len(pictures), "mean": means, "dimensions": dimensions}
 
 
-def _scores(
-    bundle: Path, adapters: Mapping[str, Path], pictures: Sequence[Path]
-) -> list[Mapping[str, DimensionScore]]:
-    scorer = load_scorer(bundle / "base", adapters, KIDSART, device="cpu", batch_size=20)
+def scorer_of(bundle: Path, adapted: bool = True) -> TorchScorer:
+    adapters = adapters_of(bundle) if adapted else {}
+    return load_scorer(bundle / "base", adapters, KIDSART, device="cpu", batch_size=20)
+
+
+def _scores(scorer: TorchScorer, pictures: Sequence[Path]) -> list[Mapping[str, DimensionScore]]:
     return [_dimensions(result) for result in scorer.score(pictures)]
 
 
@@ -52,48 +56,39 @@ def _dimensions(result: PictureScores | PictureFailure) -> Mapping[str, Dimensio
 def _figures(
     before: Sequence[DimensionScore], after: Sequence[DimensionScore], levels: np.ndarray
 ) -> dict[str, Any]:
-    first = KIDSART.first_level
-    raw_before = [float(expected_score(torch.tensor(s.logits), first)) for s in before]
+    """What ``ml.evaluate`` says of the calibrated scores, and what only the demo needs to know."""
+    truth = levels.astype(float)
+    raw_before = np.array(
+        [float(expected_score(torch.tensor(s.logits), KIDSART.first_level)) for s in before]
+    )
     score = np.array([math.nan if s.score is None else s.score for s in after])
     known = ~np.isnan(score)
     if known.sum() < 3:
         raise RuntimeError("The model abstains from nearly every picture; train it longer.")
-    truth, score = levels[known], score[known]
-    intervals = np.array([s.interval for s in after if s.interval is not None])
-    figures: dict[str, Any] = {
-        "spearman_before": _round(_spearman(np.array(raw_before), levels)),
-        "spearman": _round(_spearman(score, truth)),
-        "spearman_95": [_round(v) for v in _bootstrap(score, truth)],
-        "mse": _round(np.mean((score - truth) ** 2)),
-        "mse_of_the_mean": _round(np.var(truth)),
-        "level_exact": _round(np.mean(np.floor(score + 0.5) == truth)),
+    ends = np.array([s.interval or (math.nan, math.nan) for s in after])
+    scale = (KIDSART.first_level, KIDSART.last_level)
+    result = evaluate({"it": score}, {"it": truth}, scale, intervals={"it": ends})
+    found = result["dimensions"]["it"]
+    unsure = np.array([s.unsure for s in after])[known]
+    far = np.abs(score - truth)[known] >= 1
+    return {
+        "spearman_before": _round(spearman(raw_before, truth).value),
+        **{name: _rounded(value) for name, value in metrics_of(found).items()},
+        "mse_of_the_mean": _round(found["baseline"]["mean"]["mse"]),
+        "interval_width": _round(np.nanmean(ends[:, 1] - ends[:, 0])),
+        "unsure_share": _round(unsure.mean()),
+        "off_by_one_if_unsure": _round(far[unsure].mean() if unsure.any() else 0.0),
+        "off_by_one_otherwise": _round(far[~unsure].mean() if (~unsure).any() else 0.0),
         "score_token_mass_lowest": _round(min(s.score_token_mass or 0.0 for s in after)),
         "abstained": int((~known).sum()),
     }
-    if len(intervals):
-        inside = (intervals[:, 0] <= truth) & (truth <= intervals[:, 1])
-        unsure = np.array([s.unsure for s in after])[known]
-        far = np.abs(score - truth) >= 1
-        figures |= {
-            "interval_coverage": _round(inside.mean()),
-            "interval_width": _round((intervals[:, 1] - intervals[:, 0]).mean()),
-            "unsure_share": _round(unsure.mean()),
-            "off_by_one_if_unsure": _round(far[unsure].mean() if unsure.any() else 0.0),
-            "off_by_one_otherwise": _round(far[~unsure].mean() if (~unsure).any() else 0.0),
-        }
-    return figures
 
 
-def _spearman(a: np.ndarray, b: np.ndarray) -> float:
-    return float(spearmanr(a, b)[0])
+def _rounded(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_round(v) for v in value]
+    return _round(value) if isinstance(value, float) else value
 
 
-def _bootstrap(score: np.ndarray, truth: np.ndarray, rounds: int = 400) -> tuple[float, float]:
-    rng = np.random.default_rng(0)
-    draws = rng.integers(0, len(truth), (rounds, len(truth)))
-    low, high = np.quantile([_spearman(score[d], truth[d]) for d in draws], [0.025, 0.975])
-    return float(low), float(high)
-
-
-def _round(value: float) -> float:
-    return round(float(value), 3)
+def _round(value: float | None) -> float:
+    return round(float(value or 0.0), 3)

@@ -40,7 +40,7 @@ def test_the_adapters_are_better_than_the_base_alone_in_every_dimension(metrics:
 
 
 def test_the_ranges_hold_what_they_promise(metrics: dict) -> None:
-    held = [f["interval_coverage"] for f in metrics["check"]["dimensions"].values()]
+    held = [f["coverage"] for f in metrics["check"]["dimensions"].values()]
     assert sum(held) / len(held) == pytest.approx(0.90, abs=0.04)
 
 
@@ -79,11 +79,12 @@ def test_the_tokenizer_is_the_one_the_prompts_give() -> None:
 
 def test_a_quick_build_writes_a_bundle_that_loads_and_scores(tmp_path: Path) -> None:
     bundle = tmp_path / "model"
-    assert main(["--quick", "--out", str(bundle), "--seed", "3"]) == 0
+    assert main(["build", "--quick", "--out", str(bundle), "--seed", "3"]) == 0
     assert {p.name for p in bundle.iterdir()} == {
         "base",
         "adapters",
         "metrics.json",
+        "atlas.json",
         "MODEL_CARD.md",
     }
     draw_files(2, 5, tmp_path / "pictures", 200)

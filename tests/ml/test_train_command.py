@@ -206,9 +206,18 @@ def test_a_run_killed_in_the_middle_goes_on_to_the_same_weights(
 def test_two_processes_give_the_figures_of_one(arguments: Arguments, tmp_path: Path) -> None:
     assert main(arguments(out="one")) == 0
     accelerate = Path(sys.executable).with_name("accelerate")
-    launcher = (str(accelerate), "launch", "--cpu", "--num_processes", "2", "--num_machines", "1")
+    # "--multi_gpu" is how accelerate starts several processes; --device cpu keeps them off a GPU.
+    launcher = (str(accelerate), "launch", "--multi_gpu", "--num_processes", "2")
     process = run_in_a_process(
-        arguments(out="two"), *launcher, "--mixed_precision", "no", "--dynamo_backend", "no", "-m"
+        arguments(out="two"),
+        *launcher,
+        "--num_machines",
+        "1",
+        "--mixed_precision",
+        "no",
+        "--dynamo_backend",
+        "no",
+        "-m",
     )
     assert process.wait(300) == 0
     assert json.loads((tmp_path / "two" / "run.json").read_text())["processes"] == 2
