@@ -205,7 +205,12 @@ def _scorer(adapter_set: AdapterSet, rubric: Rubric) -> TorchScorer:
     if key not in _loaded:
         _loaded.clear()  # there is room for one base model
         _loaded[key] = load_scorer(
-            adapter_set.base.folder, folders, rubric, device=settings.SCORING_DEVICE
+            adapter_set.base.folder,
+            folders,
+            rubric,
+            device=settings.SCORING_DEVICE,
+            compiled=settings.SCORING_COMPILED,
+            four_bit=settings.SCORING_FOUR_BIT,
         )
     elif _loaded_digest.get(key) != adapter_set.digest:
         _loaded_digest.pop(key, None)

@@ -188,6 +188,8 @@ JOB_MAX_ATTEMPTS = 5
 SCORING_BATCH = int(os.environ.get("KIDSART_SCORING_BATCH", 8))
 FEEDBACK_BATCH = int(os.environ.get("KIDSART_FEEDBACK_BATCH", 32))  # about a class
 SCORING_DEVICE = os.environ.get("KIDSART_DEVICE", "auto")
+SCORING_COMPILED = os.environ.get("KIDSART_COMPILE") == "1"
+SCORING_FOUR_BIT = os.environ.get("KIDSART_FOUR_BIT") == "1"
 HEARTBEAT_S = float(os.environ.get("KIDSART_HEARTBEAT_S", 5))
 DEMO_MODEL_DIR = BASE_DIR / "ml" / "demo_model"
 DEMO_ACCOUNTS_FILE = DATA_DIR / "demo-accounts.json"

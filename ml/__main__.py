@@ -20,7 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "prepare-base": ("ml.bases", "make a base folder from a Qwen2.5-VL model"),
     "atlas": ("ml.atlas", "how distinct and how related the adapters of a bundle are"),
     "bench": ("ml.bench", "pictures a second, each path against the published procedure"),
-    "demo": ("ml.demo.build", "build the demo model again: demo build"),
+    "demo": ("ml.demo.build", "build the demo model again, or draw pictures with levels"),
 }
 
 

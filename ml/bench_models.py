@@ -40,6 +40,7 @@ SHAPES: Mapping[str, Mapping[str, Any]] = {
         "text": (2048, 11008, 36, 16, 2, 151936),
         "vision": (32, 1280, 3420, 16, [7, 15, 23, 31]),
         "sections": [16, 24, 24],
+        "tied": True,  # the head is the embedding
     },
     "7b": {
         "text": (3584, 18944, 28, 28, 4, 152064),
@@ -129,5 +130,5 @@ def _config(shape: Mapping[str, Any], ids: Mapping[str, int]) -> Qwen2_5_VLConfi
         video_token_id=ids["<|video_pad|>"],
         vision_start_token_id=ids["<|vision_start|>"],
         vision_end_token_id=ids["<|vision_end|>"],
-        tie_word_embeddings=False,
+        tie_word_embeddings=shape.get("tied", False),
     )

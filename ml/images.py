@@ -7,6 +7,7 @@ pictures it has normalized already; from a shell any photograph or scan may come
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,8 @@ def fit_picture(image: Image.Image, profile: ImageProfile) -> Image.Image:
     """An RGB picture as ``profile.size_px`` square: all of it, proportions kept, centered."""
     side = profile.size_px
     scale = side / max(image.size)
-    width, height = (max(1, round(length * scale)) for length in image.size)
+    rounded = math.floor if profile.fit == "letterbox_floor" else round
+    width, height = (max(1, rounded(length * scale)) for length in image.size)
     page = Image.new("RGB", (side, side), profile.pad_color)
     scaled = image.resize((width, height), Image.Resampling.BICUBIC)
     page.paste(scaled, ((side - width) // 2, (side - height) // 2))

@@ -31,12 +31,16 @@ PATCH_MULTIPLE_PX = 28  # Qwen2.5-VL: 14 px patches, merged two by two
 
 @dataclass(frozen=True)
 class ImageProfile:
-    """How a picture is brought to the model's size: scaled to fit a square, centered, padded."""
+    """How a picture is brought to the model's size: scaled to fit a square, centered, padded.
+
+    "letterbox" rounds the shorter side to the nearest pixel; "letterbox_floor" rounds it down, as
+    the published code of KidsArtBench does, for adapters that were trained with it.
+    """
 
     name: str
     size_px: int
     pad_color: tuple[int, int, int] = (128, 128, 128)
-    fit: Literal["letterbox"] = "letterbox"
+    fit: Literal["letterbox", "letterbox_floor"] = "letterbox"
 
     def __post_init__(self) -> None:
         if self.size_px <= 0 or self.size_px % PATCH_MULTIPLE_PX:
@@ -44,7 +48,7 @@ class ImageProfile:
                 f"Image profile {self.name!r} asks for {self.size_px} px; "
                 f"the model needs a multiple of {PATCH_MULTIPLE_PX}."
             )
-        if self.fit != "letterbox":
+        if self.fit not in ("letterbox", "letterbox_floor"):
             raise BundleError(f"Image profile {self.name!r} has an unknown fit: {self.fit}.")
 
 

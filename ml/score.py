@@ -42,6 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--batch", type=_positive, default=4, metavar="N", help="pictures per pass (default 4)"
     )
+    parser.add_argument("--compile", action="store_true", help="through torch.compile")
+    parser.add_argument("--four-bit", action="store_true", help="the base in 4 bits (CUDA)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     return parser
 
@@ -78,7 +80,13 @@ def _load(arguments: argparse.Namespace) -> Scorer:
         raise EngineError(f"There is no folder {folder}.")
     adapters = {slug: folder / slug for slug in KIDSART.slugs if (folder / slug).is_dir()}
     return load_scorer(
-        arguments.base, adapters, KIDSART, arguments.device, batch_size=arguments.batch
+        arguments.base,
+        adapters,
+        KIDSART,
+        arguments.device,
+        batch_size=arguments.batch,
+        compiled=arguments.compile,
+        four_bit=arguments.four_bit,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import platform
@@ -65,7 +66,7 @@ class Plan:
     language_steps: int = 220
 
 
-QUICK = Plan(60, 48, 12, 256, 6, 100)  # proves that the parts fit together, learns nothing
+QUICK = Plan(60, 48, 12, 256, 6, 40)  # proves that the parts fit together, learns nothing
 # What a base of this size needs; the published values are for a 7B model. Compared in
 # docs/experiments.md.
 RECIPES: dict[str, dict[str, Any]] = {
@@ -255,11 +256,22 @@ def _versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 
+def draw_set(count: int, seed: int, out: Path) -> None:
+    """``count`` drawings with levels, as ``python -m ml train`` takes them, to try it on."""
+    levels = draw_files(count, seed, out / "images", 448)
+    with (out / "labels.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["name", *KIDSART.slugs])
+        writer.writerows([f"{n:04d}.png", *row] for n, row in enumerate(levels.tolist()))
+
+
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m ml demo", description="Build the demo model from nothing."
+        prog="python -m ml demo",
+        description="Build the demo model from nothing, or draw a set of pictures with levels.",
     )
-    parser.add_argument("action", choices=["build"])
+    parser.add_argument("action", choices=["build", "draw"])
+    parser.add_argument("--count", type=int, default=400, help="pictures to draw")
     parser.add_argument("--out", type=Path, default=BUNDLE)
     parser.add_argument("--layout", choices=RECIPES, default=LAYOUT)
     parser.add_argument("--seed", type=int, default=1)
@@ -268,6 +280,11 @@ def main(argv: Sequence[str]) -> int:
     )
     args = parser.parse_args(argv)
     out = args.out.resolve()
+    if args.action == "draw":
+        if args.out == BUNDLE:
+            parser.error("draw needs --out DIR")
+        draw_set(args.count, args.seed, out)
+        return 0
     out.parent.mkdir(parents=True, exist_ok=True)
     build = Build(out, args.seed, QUICK if args.quick else Plan(), args.layout)
     metrics = build.run(_quick_config() if args.quick else None)

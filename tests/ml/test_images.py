@@ -113,6 +113,14 @@ def test_the_whole_picture_is_fitted_in_the_middle_of_the_square() -> None:
     assert (fitted[84:] == (10, 20, 30)).all()
 
 
+@pytest.mark.parametrize(("fit", "lines"), [("letterbox", 76), ("letterbox_floor", 75)])
+def test_the_shorter_side_is_rounded_as_the_profile_says(fit: str, lines: int) -> None:
+    """112 * 135 / 200 is 75.6."""
+    profile = ImageProfile("square", size_px=112, pad_color=(10, 20, 30), fit=fit)  # type: ignore[arg-type]
+    page = np.asarray(fit_picture(Image.new("RGB", (200, 135), "white"), profile))
+    assert int((page[:, 56] == 255).all(axis=1).sum()) == lines
+
+
 def test_fitting_a_fitted_picture_changes_nothing() -> None:
     once = fit_picture(draw(1), SQUARE)
     assert fit_picture(once, SQUARE).tobytes() == once.tobytes()

@@ -1,4 +1,4 @@
-"""``python -m ml train`` as a person runs it: real files, real processes, killed and gone on with."""
+"""``python -m ml train`` as a person runs it: real files, real processes, killed in the middle."""
 
 from __future__ import annotations
 
