@@ -15,7 +15,7 @@ imports it, does. ``docs/import-profile.example.json`` is one to fill in:
     base     name; and, as far as known, source ("hub/id@revision") and sha256 (of its profile.json)
     prompt   name; system; layout ("image_first"); texts: for each dimension the user's words,
              letter for letter, quirks included: all but the picture and the chat's own tokens
-    image    name; size_px; pad_color [r, g, b]; fit ("letterbox", or "letterbox_floor" as published)
+    image    name; size_px; pad_color [r, g, b]; fit ("letterbox", published: "letterbox_floor")
     metrics  optional; for each dimension what is known of it, such as {"spearman": .6, "n": 157}
     notes    optional; for people
 

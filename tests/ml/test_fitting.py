@@ -175,6 +175,50 @@ def test_pictures_without_a_level_are_never_read(reader: LevelReader, samples: I
     assert watched.seen == {*range(0, 32, 2), *range(32, 40)}
 
 
+WORDS = ("many colors", "", "few colors and a long line", "  ")
+
+
+def test_the_loss_of_comments_is_that_of_transformers(pristine: Bundle) -> None:
+    reader = reader_of(pristine, RUBRIC_PROMPT)
+    tokenizer = reader.base.processor.tokenizer
+    pages = [fit_picture(draw(seed), IMAGE) for seed in range(2)]
+    views = reader.views(np.stack([np.asarray(page) for page in pages]))
+    words = [WORDS[0], WORDS[2]]
+    ours = reader.comment_loss(views, 3, [4, 2], words, None)
+    losses, count = 0.0, 0
+    for page, level, comment in zip(pages, (4, 2), words, strict=True):
+        written = f"{level}\n{comment}<|im_end|>"
+        inputs = reader.base.processor(
+            images=[page],
+            text=[build_prompt(KIDSART, KIDSART.slugs[3]) + written],
+            do_resize=False,
+            return_tensors="pt",
+        )
+        logits = reader.base.model(**inputs).logits[0].log_softmax(-1)
+        ids = tokenizer.encode(written, add_special_tokens=False)
+        for place, token in zip(range(-len(ids), -1), ids[1:], strict=True):
+            losses -= float(logits[place, token])
+            count += 1
+    assert float(ours) == pytest.approx(losses / count, abs=1e-4)
+
+
+def test_comments_are_learned_where_there_are_any(reader: LevelReader, samples: InMemory) -> None:
+    comments = tuple(WORDS[n % 4] for n in range(48))
+    recipe = Recipe(learning_rate=0.02, batch_size=8, epochs=3, dropout=0.0, comment_weight=0.5)
+    part = task(samples, comments=comments)
+    weights, _ = fit_adapter(reader, samples, [part], recipe)
+    views = samples.views([0, 2], [0, 0])
+    words = [WORDS[0], WORDS[2]]
+
+    def loss(which: LoraWeights | None) -> float:
+        with torch.no_grad():
+            return float(reader.comment_loss(views, 0, [4, 2], words, reader.stack(which)))
+
+    assert loss(weights) < loss(None) - 0.05
+    without, _ = fit_adapter(reader, samples, [task(samples)], recipe)
+    assert loss(without) > loss(weights) + 0.05
+
+
 def test_gradients_are_those_of_peft(pristine: Bundle) -> None:
     reader = reader_of(pristine, RUBRIC_PROMPT)
     folder, place = pristine.adapters["imagination"], KIDSART.slugs.index("imagination")
