@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 from ml.__main__ import main
-from ml.atlas import cross_scores, make_atlas, state_similarity, subspace_overlap
+from ml.atlas import _reading, cross_scores, make_atlas, state_similarity, subspace_overlap
 from ml.bundle import LoadedAdapter
 from ml.errors import EngineError
 from ml.lora_stack import LoraWeights
@@ -32,6 +33,19 @@ def test_overlap_is_one_for_the_same_directions_and_zero_for_right_angles() -> N
     )
     assert overlap[0] == pytest.approx([1, 1, 0, 0.5], abs=1e-6)
     assert chance == 2 / 8
+
+
+def test_overlap_is_counted_in_directions_of_the_narrower_adapter() -> None:
+    page = torch.eye(8)
+    overlap, _ = subspace_overlap([adapter(page[:, :2]), adapter(page[:, :4])])
+    assert overlap == pytest.approx(np.ones((2, 2)), abs=1e-6)
+
+
+def test_adapters_of_different_layers_cannot_be_compared() -> None:
+    one, other = adapter(torch.eye(8)[:, :2]), adapter(torch.eye(8)[:, :2])
+    elsewhere = replace(other.weights, layers={"another": other.weights.layers["layer"]})
+    with pytest.raises(EngineError, match="no layer in common"):
+        subspace_overlap([one, replace(other, weights=elsewhere)])
 
 
 def test_states_are_compared_without_what_they_all_share() -> None:
@@ -87,6 +101,48 @@ def test_without_labels_there_is_no_cross_scoring(scorer: TorchScorer, pictures:
     atlas = make_atlas(scorer, sorted(pictures.iterdir()), None)
     assert atlas["cross"] is None
     assert len(atlas["reading"]) == 2
+
+
+def test_of_many_pictures_the_first_are_taken_with_their_own_levels(
+    scorer: TorchScorer, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ml.atlas.MOST_PICTURES", 5)
+    levels = np.random.default_rng(0).integers(1, 6, (12, len(ADAPTED))).astype(float)
+    paths = sorted(pictures.iterdir())
+    atlas = make_atlas(scorer, paths, levels)
+    assert atlas["pictures"] == 5
+    assert atlas["cross"] == make_atlas(scorer, paths[:5], levels[:5])["cross"]
+
+
+def test_the_atlas_says_which_pair_is_most_alike_and_which_adapters_know_their_own() -> None:
+    slugs = KIDSART.slugs[:3]
+    names = [KIDSART[slug].name for slug in slugs]
+    alike = np.array([[1, 0.1, 0.3], [0.1, 1, 0.7], [0.3, 0.7, 1]])
+    # The first adapter tells the second dimension better, upside down; the third has no label.
+    cross: list[list[float | None]] = [[0.5, -0.6, None], [0.1, 0.4, None], [0.2, 0.3, None]]
+    overlap = np.full((3, 3), 0.25) + np.eye(3) * 0.75
+    directions, states, own = _reading(KIDSART, slugs, overlap, 0.1, alike, cross)
+    assert "to 25%" in directions
+    assert "by chance: 10%" in directions
+    assert f"{names[1]} and {names[2]} (0.70; the mean of all pairs is 0.37)" in states
+    assert own.startswith("For 1 of 3 dimensions")
+    assert "(mean 0.45; another dimension's adapter: 0.30)" in own
+
+
+def test_a_rubric_of_one_s_own_names_the_dimensions(
+    bundle: Bundle, pictures: Path, tmp_path: Path
+) -> None:
+    rubric = {
+        "slug": KIDSART.slug,
+        "name": "Two of nine",
+        "first_level": 1,
+        "dimensions": [asdict(KIDSART[slug]) for slug in ("realism", "imagination")],
+    }
+    (tmp_path / "two.json").write_text(json.dumps(rubric))
+    arguments = ["atlas", str(bundle.folder), "--images", str(pictures), "--device", "cpu"]
+    assert main([*arguments, "--rubric", str(tmp_path / "two.json")]) == 0
+    atlas = json.loads((bundle.folder / "atlas.json").read_text())
+    assert atlas["slugs"] == ["realism", "imagination"]
 
 
 def test_one_adapter_alone_makes_no_atlas(pristine: Bundle, pictures: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from ml.dataset import (
 )
 from ml.errors import EngineError
 from ml.images import fit_picture, load_picture
+from ml.profiles import sha256_of_file
 from ml.rubric import KIDSART
 from tests.ml.tiny_bundle import IMAGE, draw
 
@@ -62,6 +64,11 @@ def test_parts_have_their_share_of_every_grade() -> None:
         for grade in "0123":
             count = sum(data.grades[row] == grade for row in part)
             assert count / 100 == pytest.approx(share, abs=0.06)
+
+
+def test_pictures_without_a_child_are_not_taken_for_one_child_s() -> None:
+    data = replace(made_up(), children=("",) * 200)
+    assert [len(part) for part in split_dataset(data, 0)] == pytest.approx([140, 30, 30], abs=4)
 
 
 def test_with_folds_every_picture_is_reported_once_and_never_learned_from_then() -> None:
@@ -108,6 +115,21 @@ def test_a_picture_that_cannot_be_used_is_named_with_the_reason(tmp_path: Path) 
     assert dict(data.skipped).keys() == {"1.png", "gone.png"}
 
 
+def test_what_was_said_of_a_picture_stays_with_it_when_another_is_left_out(tmp_path: Path) -> None:
+    files = write_set(
+        tmp_path,
+        "name,child,grade,realism,comment_realism\n"
+        "gone.png,a,1,1,first\n0.png,b,2,2,second\n1.png,c,3,3,\n2.png,d,4,4,last\n",
+    )
+    data = read_dataset(*files, KIDSART, ["realism"])
+    assert data.names == ("0.png", "1.png", "2.png")
+    assert data.levels("realism").tolist() == [2, 3, 4]
+    assert data.children == ("b", "c", "d")
+    assert data.grades == ("2", "3", "4")
+    assert data.comments == {"realism": ("second", "", "last")}
+    assert data.hashes == tuple(sha256_of_file(path) for path in data.paths)
+
+
 def test_no_usable_picture_at_all_is_an_error(tmp_path: Path) -> None:
     labels, images = write_set(tmp_path, "name,realism\ngone.png,2\n")
     with pytest.raises(EngineError, match="usable"):
@@ -118,6 +140,8 @@ def test_color_and_light_dimensions_are_never_shown_in_another_light() -> None:
     for slug in ("realism", "color_richness", "color_contrast"):
         assert TONED not in variants_of(slug, KIDSART)
     assert TONED in variants_of("line_texture", KIDSART)
+    own = replace(KIDSART, slug="own")  # who knows what its line texture is
+    assert TONED not in variants_of("line_texture", own)
 
 
 def test_variants_repeat_and_do_what_they_say(tmp_path: Path) -> None:

@@ -125,3 +125,17 @@ def test_checkpointing_changes_no_gradient(decoder: Decoder, x: Tensor, position
         gradients.append(inputs.grad)
     assert gradients[0].abs().max() > 0
     assert torch.equal(*gradients)
+
+
+@pytest.mark.parametrize(("checkpointing", "times"), [(False, 1), (True, 2)])
+def test_checkpointing_computes_a_layer_again_instead_of_keeping_it(
+    checkpointing: bool, times: int, decoder: Decoder, x: Tensor, positions: Tensor
+) -> None:
+    calls: list[int] = []
+    norm = decoder.model.layers[0].input_layernorm
+    watch = norm.register_forward_hook(lambda *_: calls.append(1))
+    run = Decoder(decoder.model, checkpointing)
+    inputs = x.clone().requires_grad_()
+    run(inputs, run.rotary(positions), causal_mask(TOKENS)).states.sum().backward()
+    watch.remove()
+    assert len(calls) == times

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from peft import PeftModel
+from safetensors.torch import save_file
 from torch import Tensor
 from transformers import Qwen2_5_VLForConditionalGeneration
 
@@ -22,11 +25,12 @@ from ml.fitting import (
     fit_adapter,
     raft_loss,
     read_logits,
+    soft_levels,
 )
 from ml.images import fit_picture
 from ml.levels import LevelReader
 from ml.lora_stack import LoraWeights
-from ml.profiles import read_adapter_profile
+from ml.profiles import Calibration, read_adapter_profile
 from ml.prompts import ACTIVATED_PROMPT, RUBRIC_PROMPT, PromptProfile, build_prompt
 from ml.reference import PeftReferenceScorer
 from ml.rubric import KIDSART
@@ -135,51 +139,225 @@ def test_a_killed_run_goes_on_to_the_same_weights(
     assert all(torch.equal(a, b) for a, b in pairs)
 
 
+def validated_as(
+    told: Sequence[float | None], monkeypatch: pytest.MonkeyPatch
+) -> list[list[Tensor]]:
+    """Lets the epochs' validation give these figures; collects the weights of each epoch."""
+    figures, kept = iter(told), []
+
+    def scores(
+        reader: object, samples: object, task: Task, weights: LoraWeights, rows: Sequence[int]
+    ) -> np.ndarray:
+        kept.append([t.clone() for t in tensors(weights)])
+        return np.zeros(len(rows))
+
+    monkeypatch.setattr("ml.fitting.read_scores", scores)
+    monkeypatch.setattr("ml.fitting.spearman", lambda *_: SimpleNamespace(value=next(figures)))
+    return kept
+
+
+def same(weights: LoraWeights, kept: list[Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(tensors(weights), kept, strict=True))
+
+
 def test_the_best_epoch_is_kept_and_training_stops_after_patience(
     reader: LevelReader, samples: InMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = iter([0.3, 0.5, 0.4, 0.45, 0.9])
-    kept: list[list[Tensor]] = []
-
-    def validate(reader, samples, tasks, learner, progress, loss) -> None:  # type: ignore[no-untyped-def]
-        kept.append([p.detach().clone() for p in learner.parameters()])
-        progress.epoch += 1
-        mean = next(told)
-        better = mean > progress.best
-        progress.best = max(mean, progress.best)
-        progress.best_epoch = progress.epoch if better else progress.best_epoch
-        progress.waited = 0 if better else progress.waited + 1
-
-    monkeypatch.setattr("ml.fitting._validate", validate)
+    kept = validated_as([0.3, 0.5, 0.5, 0.45, 0.9], monkeypatch)  # as good is not better
     recipe = Recipe(learning_rate=0.02, batch_size=16, epochs=9, patience=1, dropout=0.0)
     weights, progress = fit_adapter(reader, samples, [task(samples)], recipe)
-    assert (progress.epoch, progress.best_epoch) == (4, 2)
-    assert any(torch.equal(t, k) for t in tensors(weights) for k in kept[1])
-    assert not any(torch.equal(t, k) for t in tensors(weights) for k in kept[3])
+    assert (progress.epoch, progress.best_epoch, progress.best) == (4, 2, 0.5)
+    assert same(weights, kept[1])
+    assert not same(weights, kept[3])
+
+
+def test_without_a_validation_figure_the_last_epoch_is_kept(
+    reader: LevelReader, samples: InMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = validated_as([None] * 3, monkeypatch)
+    recipe = Recipe(learning_rate=0.02, batch_size=16, epochs=3, patience=0, dropout=0.0)
+    weights, progress = fit_adapter(reader, samples, [task(samples)], recipe)
+    assert (progress.epoch, progress.best_epoch) == (3, 3)
+    assert same(weights, kept[2])
+
+
+def test_a_resumed_run_remembers_an_epoch_that_was_better_than_the_last(
+    reader: LevelReader, samples: InMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = validated_as([0.5, 0.3, 0.2], monkeypatch)
+
+    def kill(step: int, steps: int, loss: float) -> None:
+        if step == 5:  # the first of the third epoch
+            raise KeyboardInterrupt
+
+    recipe = Recipe(learning_rate=0.02, batch_size=16, epochs=3)
+    with pytest.raises(KeyboardInterrupt):
+        fit_adapter(reader, samples, [task(samples)], recipe, tmp_path, kill)
+    weights, _ = fit_adapter(reader, samples, [task(samples)], recipe, tmp_path)
+    assert same(weights, kept[0])
+
+
+def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(
+    reader: LevelReader, samples: InMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(learning_rate=0.02, batch_size=16, epochs=2)
+    written: list[Path] = []
+
+    def tear(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+        written.append(path)
+        if len(written) == 2:
+            path.write_bytes(b"half")
+            raise KeyboardInterrupt
+        save_file(tensors, path, metadata=metadata)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("ml.fitting.save_file", tear)
+        fit_adapter(reader, samples, [task(samples)], recipe, tmp_path)
+    steps: list[int] = []
+    fit_adapter(
+        reader, samples, [task(samples)], recipe, tmp_path, lambda step, *_: steps.append(step)
+    )
+    assert steps == [3, 4]
+
+
+class Watched(InMemory):
+    """Remembers which pictures were asked for, and in which version."""
+
+    def __init__(self, samples: InMemory) -> None:
+        self.all, self.levels = samples.all, samples.levels
+        self.asked: list[tuple[int, int]] = []
+
+    def views(self, rows: Sequence[int], variants: Sequence[int]) -> Tensor:
+        self.asked += zip(rows, variants, strict=True)
+        return super().views(rows, variants)
 
 
 def test_pictures_without_a_level_are_never_read(reader: LevelReader, samples: InMemory) -> None:
-    class Watched(InMemory):
-        seen: set[int] = set()
-
-        def __init__(self) -> None:
-            self.all, self.levels = samples.all, samples.levels
-
-        def views(self, rows: Sequence[int], variants: Sequence[int]) -> Tensor:
-            self.seen |= set(rows)
-            return super().views(rows, variants)
-
-    watched = Watched()
+    watched = Watched(samples)
     part = task(watched, train=range(0, 32, 2), validation=range(32, 40))
     fit_adapter(reader, watched, [part], Recipe(learning_rate=0.01, epochs=1))
-    assert watched.seen == {*range(0, 32, 2), *range(32, 40)}
+    assert {row for row, _ in watched.asked} == {*range(0, 32, 2), *range(32, 40)}
+
+
+@pytest.mark.parametrize("augment", [True, False])
+def test_every_epoch_reads_each_picture_once_in_an_order_of_its_own(
+    augment: bool, reader: LevelReader, samples: InMemory
+) -> None:
+    watched = Watched(samples)
+    recipe = Recipe(learning_rate=0.01, epochs=2, augment=augment)
+    fit_adapter(reader, watched, [task(watched, validation=())], recipe)
+    epochs = [watched.asked[:32], watched.asked[32:]]
+    orders = [[row for row, _ in epoch] for epoch in epochs]
+    assert [sorted(order) for order in orders] == [[*range(32)]] * 2
+    assert orders[0] != orders[1]
+    assert [*range(32)] not in orders
+    for epoch in epochs:
+        assert {variant for _, variant in epoch} == ({0, 1} if augment else {0})
+
+
+def test_dimensions_learned_together_take_turns(reader: LevelReader, samples: InMemory) -> None:
+    watched = Watched(samples)
+    parts = [
+        task(watched, 0, train=range(16), validation=()),
+        task(watched, 3, train=range(16, 32), validation=()),
+    ]
+    fit_adapter(reader, watched, parts, Recipe(learning_rate=0.01, batch_size=2, epochs=1))
+    turns = [row >= 16 for row, _ in watched.asked]
+    assert turns not in (sorted(turns), sorted(turns, reverse=True))
+
+
+class WatchedAdam(torch.optim.AdamW):
+    """Remembers the rate and the length of the gradient at each step."""
+
+    seen: list[tuple[float, float]] = []
+
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        (group,) = self.param_groups
+        length = torch.stack([p.grad.norm() for p in group["params"]]).norm()
+        self.seen.append((group["lr"], float(length)))
+        super().step()
+
+
+def test_the_rate_rises_in_a_line_and_falls_in_half_a_cosine_and_gradients_are_clipped(
+    reader: LevelReader, samples: InMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WatchedAdam, "seen", seen := [])
+    monkeypatch.setattr("torch.optim.AdamW", WatchedAdam)
+    recipe = Recipe(learning_rate=0.02, batch_size=4, epochs=1, warm_up=0.5, spread_weight=1000)
+    fit_adapter(reader, samples, [task(samples)], recipe)
+    shares = [0.25, 0.5, 0.75, 1, 1, 0.5 + 0.125**0.5, 0.5, 0.5 - 0.125**0.5]
+    assert [rate / 0.02 for rate, _ in seen] == pytest.approx(shares)
+    assert all(length == pytest.approx(1, abs=1e-4) for _, length in seen)
+
+
+def test_no_weight_decays(reader: LevelReader, samples: InMemory) -> None:
+    """While B is zero, A has no gradient: the first step leaves it where it began."""
+    recipe = Recipe(learning_rate=0.02, batch_size=32, epochs=1)
+    part = task(samples, validation=())
+    weights, progress = fit_adapter(reader, samples, [part], recipe)
+    assert progress.step == 1
+    assert all(b.abs().max() > 0 for _, b in weights.layers.values())
+    with_more, _ = fit_adapter(reader, samples, [part], replace(recipe, learning_rate=0.2))
+    for one, other in zip(weights.layers.values(), with_more.layers.values(), strict=True):
+        assert torch.equal(one[0], other[0])
+
+
+def test_an_adapter_begins_as_peft_s_and_another_seed_begins_elsewhere() -> None:
+    linears = {"wide": (4, 400), "narrow": (4, 16)}
+    one, other = (Learner(linears, QUICK, seed, torch.device("cpu")) for seed in (0, 1))
+    for name, (_, width) in linears.items():
+        edge = width**-0.5
+        assert 0.9 * edge < one.a[name].abs().max() <= edge
+        assert not one.b[name].any()
+        assert not torch.equal(one.a[name], other.a[name])
+
+
+def test_dropout_acts_in_training_alone(reader: LevelReader, samples: InMemory) -> None:
+    weights, _ = fit_adapter(reader, samples, [task(samples)], QUICK)
+    views = samples.views(range(4), [0] * 4)
+    plain = reader.logits(views, 0, reader.stack(weights))
+    assert torch.equal(plain, reader.logits(views, 0, reader.stack(weights)))
+    assert (plain - reader.logits(views, 0, reader.stack(weights, 0.5))).abs().max() > 0.01
+
+
+def test_less_memory_changes_no_loss(pristine: Bundle) -> None:
+    base = load_base(pristine.base, torch.device("cpu"), torch.float32)
+    losses = []
+    for checkpointing in (False, True):
+        reader = LevelReader(base, KIDSART, RUBRIC_PROMPT, IMAGE, checkpointing)
+        assert reader.decoder.checkpointing == checkpointing
+        samples = InMemory(reader, 16)
+        part = task(samples, train=range(16), validation=())
+        losses.append(fit_adapter(reader, samples, [part], QUICK)[1].losses)
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+
+
+def test_many_pictures_are_read_in_parts_without_losing_one(
+    reader: LevelReader, samples: InMemory
+) -> None:
+    some = read_logits(reader, samples, 0, None, range(48))
+    parts = [
+        read_logits(reader, samples, 0, None, [*range(48)] * 2),
+        reader.read(torch.cat([samples.all[0]] * 2), 0, None),
+    ]
+    for part in parts:
+        assert part.shape == (96, 5)
+        assert torch.allclose(part, torch.cat([some, some]), atol=1e-5)
+
+
+def test_logits_are_in_fp32_whatever_the_base_is(pristine: Bundle) -> None:
+    base = load_base(pristine.base, torch.device("cpu"), torch.bfloat16)
+    reader = LevelReader(base, KIDSART, RUBRIC_PROMPT, IMAGE)
+    views = reader.views(np.asarray(fit_picture(draw(0), IMAGE))[None])
+    logits, states = reader.logits(views, 0, None), reader.states(views, 0, None)
+    assert views.dtype == states.dtype == torch.bfloat16
+    assert torch.equal(logits, states.float() @ reader.head.t())
 
 
 WORDS = ("many colors", "", "few colors and a long line", "  ")
 
 
-def test_the_loss_of_comments_is_that_of_transformers(pristine: Bundle) -> None:
-    reader = reader_of(pristine, RUBRIC_PROMPT)
+def test_the_loss_of_comments_is_that_of_transformers(reader: LevelReader) -> None:
     tokenizer = reader.base.processor.tokenizer
     pages = [fit_picture(draw(seed), IMAGE) for seed in range(2)]
     views = reader.views(np.stack([np.asarray(page) for page in pages]))
@@ -190,7 +368,7 @@ def test_the_loss_of_comments_is_that_of_transformers(pristine: Bundle) -> None:
         written = f"{level}\n{comment}<|im_end|>"
         inputs = reader.base.processor(
             images=[page],
-            text=[build_prompt(KIDSART, KIDSART.slugs[3]) + written],
+            text=[build_prompt(KIDSART, KIDSART.slugs[3], reader.prompt) + written],
             do_resize=False,
             return_tensors="pt",
         )
@@ -217,6 +395,26 @@ def test_comments_are_learned_where_there_are_any(reader: LevelReader, samples: 
     assert loss(weights) < loss(None) - 0.05
     without, _ = fit_adapter(reader, samples, [task(samples)], recipe)
     assert loss(without) > loss(weights) + 0.05
+
+
+def test_a_comment_follows_its_level_to_the_nearest_whole_and_weighs_as_told(
+    reader: LevelReader, samples: InMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[tuple[int, str]] = []
+
+    def loss(views: Tensor, place: int, levels: list[int], words: list[str], lora: object) -> float:
+        assert len(views) == len(levels)
+        heard.extend(zip(levels, words, strict=True))
+        return 100.0
+
+    monkeypatch.setattr(reader, "comment_loss", loss)
+    recipe = Recipe(learning_rate=0.02, batch_size=4, epochs=1, dropout=0.0, comment_weight=0.25)
+    part = task(samples, train=range(4), validation=(), comments=WORDS, variants=(0,))
+    part = replace(part, levels=np.array([2.5, 4.0, 1.4, 5.0]))
+    _, progress = fit_adapter(reader, samples, [part], recipe)
+    assert sorted(heard) == [(1, WORDS[2]), (3, WORDS[0])]
+    _, without = fit_adapter(reader, samples, [part], replace(recipe, comment_weight=0.0))
+    assert progress.losses[0] - without.losses[0] == pytest.approx(25, abs=1e-3)
 
 
 def test_gradients_are_those_of_peft(pristine: Bundle) -> None:
@@ -261,7 +459,9 @@ def test_gradients_are_those_of_peft(pristine: Bundle) -> None:
 
 
 @pytest.mark.parametrize("prompt", LAYOUTS, ids=lambda prompt: prompt.layout)
-@pytest.mark.parametrize("targets", [("q_proj", "v_proj"), ("o_proj", "up_proj", "down_proj")])
+@pytest.mark.parametrize(
+    "targets", [("q_proj", "v_proj"), ("o_proj", "gate_proj", "up_proj", "down_proj")]
+)
 def test_a_saved_adapter_is_peft_s_own_and_scores_as_it_did_in_training(
     targets: tuple[str, ...], prompt: PromptProfile, pristine: Bundle, tmp_path: Path
 ) -> None:
@@ -271,10 +471,12 @@ def test_a_saved_adapter_is_peft_s_own_and_scores_as_it_did_in_training(
     part = task(samples, 1, train=range(16), validation=range(16, 24))
     weights, _ = fit_adapter(reader, samples, [part], recipe)
     folder = tmp_path / "deformation"
+    calibration = Calibration(((1.0, 2.0), (5.0, 4.0)), 1.5, 0.2, 0.9, 0.1, 100)
     for _ in range(2):  # the second replaces the first
-        save_adapter(folder, "mine", "deformation", weights, recipe, reader, None, {"n": 3})
+        save_adapter(folder, "mine", "deformation", weights, recipe, reader, calibration, {"n": 3})
     assert all(path.stat().st_mode & 0o044 for path in folder.iterdir())
     assert read_adapter_profile(folder).metrics == {"n": 3}
+    assert read_adapter_profile(folder).calibration == calibration
     pictures = [draw(seed) for seed in range(3)]
     trained = read_logits(reader, samples, 1, weights, range(3))
     served = load_scorer(pristine.base, {"deformation": folder}, KIDSART, "cpu")
@@ -312,11 +514,29 @@ def test_the_cross_entropy_term_weighs_as_much_as_it_is_told() -> None:
 def test_a_scale_that_starts_at_zero_is_trained_on_its_own_levels() -> None:
     even = torch.zeros(1, 4)  # levels 0..3: expectation 1.5
     assert float(raft_loss(even, torch.tensor([1.5]), 0, 0.0)) == pytest.approx(0, abs=1e-9)
+    logits, levels = torch.tensor([[0.0, 3.0, 1.0, -1.0]]), torch.tensor([2.0])
+    from_zero, from_one = raft_loss(logits, levels, 0, 0.5), raft_loss(logits, levels + 1, 1, 0.5)
+    assert float(from_zero) == pytest.approx(float(from_one))
+
+
+def test_a_level_is_spread_over_its_neighbors_as_a_bell_of_half_a_level() -> None:
+    bell = torch.tensor([1.0, 0, 1, 4, 9]).mul(-2).exp()  # exp(-d^2 / (2 * 0.5^2)) around level 2
+    bell = bell / bell.sum()
+    assert torch.allclose(soft_levels(torch.tensor([2.0]), 1, 5, 0.5)[0], bell)
+    logits = torch.tensor([[0.0, 1.0, 3.0, 1.0, 0.0]])
+    term = raft_loss(logits, torch.tensor([2.0]), 1, 1.0) - raft_loss(
+        logits, torch.tensor([2.0]), 1, 0.0
+    )
+    assert float(term) == pytest.approx(float(-(bell * logits[0].log_softmax(-1)).sum()))
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"rank": 0}, {"dropout": 1.0}, {"learning_rate": 0.0}, {"targets": ()}, {"warm_up": 2.0}],
+    [
+        *({name: 0} for name in ("rank", "alpha", "batch_size", "epochs", "learning_rate")),
+        *({"patience": -1}, {"dropout": 1.0}, {"dropout": -0.1}, {"warm_up": 2.0}),
+        {"targets": ()},
+    ],
 )
 def test_an_impossible_recipe_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(EngineError):

@@ -104,6 +104,7 @@ def test_a_run_writes_adapters_that_score_and_figures_that_can_be_checked(
     evaluate = ["evaluate", "--predictions", str(out / "predictions" / "adapters.csv")]
     assert main([*evaluate, "--labels", str(drawings / "labels.csv"), "--json"]) == 0
     again = json.loads(capsys.readouterr().out)["dimensions"]
+    assert profile.metrics["spearman_95"] == figures["dimensions"]["realism"]["ci"]["spearman"]
     for slug, dimension in figures["dimensions"].items():
         assert again[slug]["n"] == dimension["n"]
         assert again[slug]["spearman"] == pytest.approx(dimension["spearman"], abs=1e-3)
