@@ -116,6 +116,8 @@ class TorchScorer:
             image = _common_image(loaded, self.base.profile.image)
             groups = self._prepare(loaded, image)
             self._adapters, self._image, self._groups = loaded, image, groups
+            places = torch.tensor([place for group in groups for place in group.places])
+            self._order = places.argsort().to(self._device)  # from groups to the rubric's order
             self._tower = Tower(self.base.model.model.visual, image.size_px)
             self._answer: Callable[[Tensor], tuple[Tensor, Tensor]] = self._forward
             if self._compiled:
@@ -244,8 +246,7 @@ class TorchScorer:
         """Last hidden states (B, K, H), fp32, in the rubric's order."""
         pictures = self._tower(patches.to(self._device, non_blocking=True))  # (B, T, H)
         states = torch.cat([group.run(pictures, group.lora) for group in self._groups])
-        places = [place for group in self._groups for place in group.places]
-        return states[torch.tensor(places).argsort()].transpose(0, 1).float()
+        return states[self._order].transpose(0, 1).float()
 
     def _compile(self) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         """The forward pass through torch.compile, with CUDA graphs; plain without a compiler."""

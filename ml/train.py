@@ -84,6 +84,8 @@ class Run:
         self.arguments, self.state = arguments, state
         self.started = time.time()
         self.out: Path = arguments.out
+        if arguments.folds and arguments.folds < 3:
+            raise EngineError("Cross-validation needs at least 3 folds: one of them is stopped by.")
         rubric = read_rubric(arguments.rubric) if arguments.rubric else KIDSART
         self.slugs = _dimensions(rubric, arguments.dimensions, arguments.labels)
         self.data = read_dataset(arguments.labels, arguments.images, rubric, self.slugs)

@@ -247,6 +247,13 @@ def test_a_recipe_that_makes_no_sense_is_refused_before_anything_is_loaded(
     assert not (tmp_path / "out").exists()
 
 
+def test_too_few_folds_are_refused(
+    arguments: Arguments, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments("--folds", "2")) == 1
+    assert "at least 3 folds" in capsys.readouterr().err
+
+
 def test_a_dimension_that_the_rubric_lacks_is_refused(
     arguments: Arguments, capsys: pytest.CaptureFixture[str]
 ) -> None:
