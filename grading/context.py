@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import prefetch_related_objects
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
-from grading.models import Role, User
+from grading.models import User
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
@@ -23,9 +22,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
 
 def _sections(path: str, user: User) -> list[dict[str, Any]]:
     links = [(_("Classes"), reverse("grading:home"))]
-    prefetch_related_objects([user], "memberships")
-    roles = {membership.role for membership in user.memberships.all()}
-    if user.is_staff or roles & {Role.TEACHER, Role.ADMINISTRATOR}:
+    if user.is_staff or getattr(user, "grades", False):  # from grading.backends
         links.append((_("Models"), reverse("grading:models")))
     if user.is_staff:
         links.append((_("Support"), reverse("admin:index")))

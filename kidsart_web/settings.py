@@ -89,6 +89,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+AUTHENTICATION_BACKENDS = ["grading.backends.MemberBackend"]
 AUTH_USER_MODEL = "grading.User"
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "grading:home"

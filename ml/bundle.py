@@ -130,7 +130,7 @@ def _quantization(device: torch.device, dtype: torch.dtype, four_bit: bool) -> d
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=dtype,
-            llm_int8_skip_modules=["visual", "lm_head"],
+            llm_int8_skip_modules=["model.visual", "lm_head"],
         ),
     }
 

@@ -31,6 +31,8 @@ from ml.lora_stack import LoraWeights
 from ml.metrics import spearman
 from ml.score_tokens import expected_score
 
+LINEARS = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -59,10 +61,14 @@ class Recipe:
     def __post_init__(self) -> None:
         if min(self.rank, self.alpha, self.batch_size, self.epochs) < 1 or self.patience < 0:
             raise EngineError("Rank, alpha, batch size and epochs must be at least 1.")
-        if not 0 <= self.dropout < 1 or not 0 <= self.warm_up <= 1 or self.learning_rate <= 0:
+        if (
+            not 0 <= self.dropout < 1
+            or not 0 <= self.warm_up <= 1
+            or not 0 < self.learning_rate < math.inf
+        ):
             raise EngineError("Dropout and warm-up are shares, and the learning rate is positive.")
-        if not self.targets:
-            raise EngineError("An adapter must have target layers.")
+        if not self.targets or set(self.targets) - LINEARS:
+            raise EngineError(f"The targets of an adapter are among {', '.join(sorted(LINEARS))}.")
 
 
 @dataclass
@@ -219,6 +225,10 @@ def fit_adapter(
             progress.step += 1
             losses.append(float(loss.detach()))
             on_step(progress.step, steps, losses[-1])
+        if not math.isfinite(np.mean(losses)):
+            raise EngineError(
+                f"The training of {tasks[0].slug} diverged; choose a lower learning_rate."
+            )
         _validate(reader, samples, tasks, learner, progress, float(np.mean(losses)))
         if progress.waited == 0:
             best = learner.state()
@@ -267,12 +277,13 @@ def _validate(
         for task in tasks
     ]
     known = [value for value in found if value is not None]
-    mean = float(np.mean(known)) if known else None
+    # A dimension that lost its figure is no reason to call the mean of the others better.
+    mean = float(np.mean(known)) if len(known) == len(found) else None
     progress.epoch += 1
     progress.losses.append(loss)
     progress.validation.append(mean)
     # Without anything to validate on, the last epoch is as good as any.
-    if mean is None or mean > progress.best:
+    if mean is None and progress.best == -math.inf or mean is not None and mean > progress.best:
         progress.best = progress.best if mean is None else mean
         progress.best_epoch, progress.waited = progress.epoch, 0
     else:

@@ -128,7 +128,8 @@ class TorchScorer:
         if not pictures:
             return []
         results: list[PictureScores | PictureFailure] = []
-        with ThreadPoolExecutor(1, "decode") as decoders:
+        # Held throughout: pictures are fitted for the adapters that then score them.
+        with self._lock, ThreadPoolExecutor(1, "decode") as decoders:
             ahead: Future[list[Prepared]] | None = None
             starts = range(0, len(pictures), self._batch_size)
             batches = [pictures[start : start + self._batch_size] for start in starts]
@@ -205,16 +206,14 @@ class TorchScorer:
         return prepared
 
     def _score_batch(self, prepared: Sequence[Prepared]) -> list[PictureScores | PictureFailure]:
-        # Held for a whole batch, so that scores carry the names of the adapters that gave them.
-        with self._lock:
-            images = [picture for picture in prepared if isinstance(picture, Image.Image)]
-            scores = iter(self._score_fitted(images))
-            return [
-                next(scores)
-                if isinstance(picture, Image.Image)
-                else picture or self._all_abstained(BLANK_PAGE)
-                for picture in prepared
-            ]
+        images = [picture for picture in prepared if isinstance(picture, Image.Image)]
+        scores = iter(self._score_fitted(images))
+        return [
+            next(scores)
+            if isinstance(picture, Image.Image)
+            else picture or self._all_abstained(BLANK_PAGE)
+            for picture in prepared
+        ]
 
     def _score_fitted(self, images: Sequence[Image.Image]) -> list[PictureScores]:
         """Halves the batch while memory does not suffice; a single picture then abstains."""
@@ -290,7 +289,9 @@ class TorchScorer:
     def _dimension_score(self, slug: str, logits: Tensor, mass: float) -> DimensionScore:
         said = tuple(logits.tolist())
         name = self._adapter_name(slug)
-        if not math.isfinite(mass) or mass < MIN_SCORE_TOKEN_MASS:
+        if not math.isfinite(mass) or not all(map(math.isfinite, said)):
+            return DimensionScore(None, None, None, (), None, name, NOT_A_LEVEL)
+        if mass < MIN_SCORE_TOKEN_MASS:
             return DimensionScore(None, None, None, said, mass, name, NOT_A_LEVEL)
         rubric = self.rubric
         levels = rubric.first_level, rubric.last_level

@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,8 @@ class Told:
 def main(argv: Sequence[str]) -> int:
     """Returns 0, or 1 if no dimension could be trained."""
     arguments = _parser().parse_args(argv)
-    state = PartialState(cpu=arguments.device == "cpu")
+    # Dimensions do not take equally long: whoever is done waits for the others.
+    state = PartialState(cpu=arguments.device == "cpu", timeout=timedelta(days=7))
     logging.basicConfig(level=logging.INFO if state.is_main_process else logging.WARNING,
                         format="%(message)s", stream=sys.stderr)  # fmt: skip
     run = Run(arguments, state)
@@ -89,6 +91,8 @@ class Run:
         rubric = read_rubric(arguments.rubric) if arguments.rubric else KIDSART
         self.slugs = _dimensions(rubric, arguments.dimensions, arguments.labels)
         self.data = read_dataset(arguments.labels, arguments.images, rubric, self.slugs)
+        if absent := [slug for slug in self.slugs if slug not in self.data.ratings]:
+            raise EngineError(f"{arguments.labels.name} has no column for {', '.join(absent)}.")
         self.splits = splits(self.data, arguments.seed, arguments.folds)
         profile = read_base_profile(arguments.base)
         self.recipe = _recipe(arguments, profile.recipe)
@@ -230,6 +234,7 @@ class Run:
         labels = task.levels[rows]
         metrics = evaluate(
             {task.slug: np.array(scores)}, {task.slug: labels}, self._scale,
+            seed=self.arguments.seed,
             intervals={task.slug: np.array(ends)} if ends and rows else None,
         )["dimensions"][task.slug]  # fmt: skip
         if not self.arguments.folds and method == "adapters":

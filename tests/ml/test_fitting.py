@@ -470,6 +470,7 @@ def test_a_saved_adapter_is_peft_s_own_and_scores_as_it_did_in_training(
     recipe = Recipe(learning_rate=0.02, epochs=2, targets=targets, rank=4)
     part = task(samples, 1, train=range(16), validation=range(16, 24))
     weights, _ = fit_adapter(reader, samples, [part], recipe)
+    assert all(b.abs().max() > 0 for _, b in weights.layers.values())  # every target has learned
     folder = tmp_path / "deformation"
     calibration = Calibration(((1.0, 2.0), (5.0, 4.0)), 1.5, 0.2, 0.9, 0.1, 100)
     for _ in range(2):  # the second replaces the first

@@ -188,7 +188,7 @@ def test_calibration_prompt_and_picture_come_from_the_adapters_own_files(
     install_bundle(DEMO_BUNDLE, rubric_version, by=None, why="set up")
     seen = page(client, alice)
     realism = row_of(seen, "Realism")
-    assert "Calibrated on 500 scores" in realism
+    assert "Calibrated on 1500 scores" in realism
     assert re.search(r"Asked with prompt \S+, picture \S+ \(168 px\), (the|acting)", realism)
     assert "Demo model, not for grading" in seen
 
@@ -236,7 +236,7 @@ def test_nothing_is_added_up_over_dimensions(client, alice, installed, better):
 
 
 @pytest.mark.parametrize("role", ["alice", "administrator", "bob"])
-def test_teachers_and_administrators_find_the_page_in_the_navigation(client, request, role):
+def test_teachers_and_administrators_find_the_page_in_the_navigation(db, client, request, role):
     client.force_login(request.getfixturevalue(role))
     seen = text(client.get(reverse("grading:models")))
     assert '<a class="topbar__link" href="/models/" aria-current="page">Models</a>' in seen
