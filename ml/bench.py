@@ -39,7 +39,7 @@ from ml.bench_models import PROMPTS, SHAPES, random_adapters, random_base
 from ml.bench_training import training_table, training_times
 from ml.bundle import LoadedBase, load_base
 from ml.errors import BundleError
-from ml.profiles import read_adapter_profile
+from ml.profiles import read_adapter_profile, read_base_profile
 from ml.reference import PeftReferenceScorer
 from ml.rubric import KIDSART
 from ml.score_tokens import expected_score
@@ -55,6 +55,8 @@ def main(argv: Sequence[str]) -> int:
     logging.disable_progress_bar()
     rows: list[dict[str, object]] = []
     training: list[dict[str, object]] = []
+    if arguments.bundle:  # its adapters know one size only
+        arguments.px = [read_base_profile(arguments.bundle / "base").image.size_px]
     for dtype in arguments.dtype:
         for px in arguments.px:
             with tempfile.TemporaryDirectory() as scratch:

@@ -32,6 +32,7 @@ from ml.demo.model import demo_config, demo_processor, new_model
 from ml.demo.pictures import IMAGE, PictureSet, draw_files, draw_training_set
 from ml.demo.pretrain import prepare_tower, teach_language, teach_tower
 from ml.demo.targets import measure
+from ml.errors import EngineError
 from ml.fitting import Recipe, Task, fit_adapter, read_logits
 from ml.levels import LevelReader
 from ml.passes import ask
@@ -285,6 +286,8 @@ def main(argv: Sequence[str]) -> int:
             parser.error("draw needs --out DIR")
         draw_set(args.count, args.seed, out)
         return 0
+    if out.exists() and not (out / "metrics.json").is_file():
+        raise EngineError(f"{out} is there and is no demo model; name another folder.")
     out.parent.mkdir(parents=True, exist_ok=True)
     build = Build(out, args.seed, QUICK if args.quick else Plan(), args.layout)
     metrics = build.run(_quick_config() if args.quick else None)

@@ -13,6 +13,7 @@ from ml.demo.build import BUNDLE, main
 from ml.demo.evaluate import adapters_of
 from ml.demo.model import demo_processor
 from ml.demo.pictures import draw_files
+from ml.errors import EngineError
 from ml.interface import PictureScores
 from ml.processing import load_processor
 from ml.profiles import read_adapter_profile, read_base_profile
@@ -110,6 +111,13 @@ def test_a_quick_build_writes_a_bundle_that_loads_and_scores(tmp_path: Path) -> 
     assert all(isinstance(result, PictureScores) for result in results)
     assert read_adapter_profile(bundle / "adapters" / "realism").calibration is not None
     assert json.loads((bundle / "metrics.json").read_text())["seed"] == 3
+
+
+def test_a_build_never_replaces_a_folder_that_is_no_demo_model(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"mine")
+    with pytest.raises(EngineError, match="no demo model"):
+        main(["build", "--quick", "--out", str(tmp_path)])
+    assert (tmp_path / "photo.jpg").read_bytes() == b"mine"
 
 
 def test_a_drawn_set_is_ready_for_training(tmp_path: Path) -> None:
