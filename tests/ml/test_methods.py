@@ -52,28 +52,27 @@ def test_a_ridge_never_sees_the_levels_it_reports_on(
     assert np.array_equal(ridge(features, part, (1, 5)), ridge(features, rows(changed), (1, 5)))
 
 
-def test_a_ridge_is_as_strong_as_leaving_out_each_known_picture_says() -> None:
+@pytest.mark.parametrize("seed", range(8))
+def test_a_ridge_is_as_strong_as_leaving_out_each_known_picture_says(seed: int) -> None:
     """Against the literal procedure: a ridge for each strength and each picture left out."""
-    chance = np.random.default_rng(2)
-    features = chance.normal(size=(30, 6))
-    levels = np.clip(3 + features[:, 0] + chance.normal(size=30), 1, 5)
-    part = Rows([*range(16)], [*range(16, 24)], [*range(24, 30)], levels)
-    x = features[:24]
-    x, y = (x - x.mean(0)) / x.std(0), levels[:24]
+    chance = np.random.default_rng(seed)
+    features = chance.normal(size=(14, 3))
+    levels = np.clip(3 + features[:, 0] + chance.normal(size=14), 1, 5)
+    part = Rows([*range(5)], [*range(5, 8)], [*range(8, 14)], levels)
+    x = (features - features[:8].mean(0)) / features[:8].std(0)
+    known, y = np.column_stack([x[:8], np.ones(8)]), levels[:8]
 
     def weights(x: np.ndarray, y: np.ndarray, strength: float) -> np.ndarray:
-        """The last is the level of a picture of zeros, which no ridge draws in."""
-        ones = np.column_stack([x, np.ones(len(x))])
-        penalty = strength * np.diag([1.0] * x.shape[1] + [0.0])
-        return np.linalg.solve(ones.T @ ones + penalty, ones.T @ y)
+        penalty = strength * np.diag([1.0, 1, 1, 0])  # none on the mean
+        return np.linalg.solve(x.T @ x + penalty, x.T @ y)
 
     def error(strength: float) -> float:
-        left = [weights(np.delete(x, n, 0), np.delete(y, n), strength) for n in range(24)]
-        return sum((x[n] @ w[:-1] + w[-1] - y[n]) ** 2 for n, w in enumerate(left))
+        left = [weights(np.delete(known, n, 0), np.delete(y, n), strength) for n in range(8)]
+        return sum((known[n] @ w - y[n]) ** 2 for n, w in enumerate(left))
 
-    best = weights(x, y, min(STRENGTHS, key=error))
-    told = (features[24:] - features[:24].mean(0)) / features[:24].std(0) @ best[:-1] + best[-1]
-    assert ridge(features, part, (1, 5)) == pytest.approx(np.clip(told, 1, 5), abs=1e-6)
+    best = weights(known, y, min(STRENGTHS, key=error))
+    told = np.clip(x[8:] @ best[:3] + best[3], 1, 5)
+    assert ridge(features, part, (1, 5)) == pytest.approx(told, abs=1e-6)
 
 
 def test_with_nothing_to_learn_from_there_is_nothing_to_say() -> None:
@@ -127,6 +126,13 @@ def test_the_box_dimension_of_a_line_is_one() -> None:
     assert measures[NAMES.index("box dimension")] == pytest.approx(1, abs=0.01)
 
 
+def test_a_disk_has_edges_in_all_directions() -> None:
+    down, across = np.mgrid[:200, :200]
+    page = np.where(np.hypot(down - 100, across - 100) < 60, 0, 255).astype(np.uint8)
+    measures = picture_features(Image.fromarray(page).convert("RGB"))
+    assert measures[NAMES.index("edge directions")] > 0.75
+
+
 def test_ink_is_what_differs_from_the_paper_whatever_the_paper_s_color() -> None:
     white = np.full((200, 200, 3), 255, dtype=np.uint8)
     white[50:100, 50:100] = 0
@@ -148,8 +154,8 @@ def test_ink_is_what_differs_from_the_paper_whatever_the_paper_s_color() -> None
         ("largest part", "dots", "one line"),
         ("edge directions", "one line", "disk"),
         ("box dimension", "one line", "filled"),
-        ("center across", "left side", "disk"),
-        ("center down", "top side", "disk"),
+        ("center across", "left side", "top side"),
+        ("center down", "top side", "left side"),
         ("spread across", "left side", "one line"),
         ("spread down", "one line", "left side"),
         ("mirror left-right", "left side", "top side"),
