@@ -95,9 +95,9 @@ def make_atlas(
     states, scores = [], []
     for start in range(0, len(some), BATCH):
         images = [load_picture(path) for path in some[start : start + BATCH]]
-        states.append(scorer.last_states(images)[:, places])
-        logits = scorer.level_logits(images).logits[:, places]
-        scores.append(expected_score(logits, scorer.rubric.first_level))
+        seen, logits = scorer.states_and_logits(images)
+        states.append(seen[:, places])
+        scores.append(expected_score(logits[:, places], scorer.rubric.first_level))
     overlap, chance = subspace_overlap(adapters)
     alike = state_similarity(torch.cat(states))
     cross = None

@@ -9,7 +9,6 @@ and pickles of a repository are left where they are.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import shutil
 import sys
@@ -27,7 +26,7 @@ from huggingface_hub.errors import (
 
 from ml.errors import BundleError
 from ml.processing import load_processor
-from ml.profiles import BaseProfile, ImageProfile, sha256_of_base, write_profile
+from ml.profiles import BaseProfile, ImageProfile, read_json, sha256_of_base, write_profile
 from ml.rubric import KIDSART
 from ml.score_tokens import score_token_ids
 
@@ -193,11 +192,11 @@ def download(hub_id: str, revision: str | None, folder: Path) -> str:
 
 def check_base(folder: Path) -> None:
     """Refuses, in a sentence, what is not a whole Qwen2.5-VL with tokenizer and picture half."""
-    config = _read_json(folder / "config.json")
+    config = read_json(folder / "config.json")
     if config.get("model_type") != MODEL_TYPE:
         raise BundleError(f"{folder} is a {config.get('model_type')} model, not Qwen2.5-VL.")
     if (folder / INDEX).is_file():
-        named = _read_json(folder / INDEX).get("weight_map")
+        named = read_json(folder / INDEX).get("weight_map")
         files = set(named.values()) if isinstance(named, dict) else set()
         if absent := sorted(file for file in files if not (folder / str(file)).is_file()):
             raise BundleError(f"{folder} lacks {len(absent)} weight files, first {absent[0]}.")
@@ -214,13 +213,3 @@ def _copy(folder: Path, part: Path) -> None:
     for path in sorted(folder.iterdir()):
         if path.is_file() and any(fnmatch(path.name, pattern) for pattern in PATTERNS):
             shutil.copyfile(path, part / path.name)
-
-
-def _read_json(path: Path) -> dict[str, object]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path} cannot be read: {error}") from None
-    if not isinstance(data, dict):
-        raise BundleError(f"{path} is not a JSON object.")
-    return data

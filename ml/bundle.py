@@ -8,7 +8,6 @@ prompt shifts every score. Only safetensors are read.
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from ml.profiles import (
     BaseProfile,
     read_adapter_profile,
     read_base_profile,
+    read_json,
     sha256_of_base,
     sha256_of_file,
 )
@@ -88,7 +88,7 @@ def load_base(
             f"The files of base model {profile.name!r} are not those its profile was written for; "
             "fetch them again."
         )
-    config = _read_json(folder / "config.json")
+    config = read_json(folder / "config.json")
     if config.get("model_type") != "qwen2_5_vl":
         raise BundleError(f"{folder} is a {config.get('model_type')} model, not Qwen2.5-VL.")
     processor = load_processor(folder)
@@ -158,7 +158,7 @@ def load_adapter(folder: Path, base: LoadedBase, rubric: Rubric, dimension: str)
         raise BundleError(
             f"The weights of adapter {profile.name!r} are not those its profile was written for."
         )
-    config = _read_json(folder / "adapter_config.json")
+    config = read_json(folder / "adapter_config.json")
     _check_config(config, profile, base.processor)
     try:
         tensors = load_file(path)
@@ -261,13 +261,3 @@ def _check_shapes(
                 f"Adapter {profile.name!r} does not fit {layer}: "
                 f"A {tuple(a.shape)}, B {tuple(b.shape)}, layer {(out_features, in_features)}."
             )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path} cannot be read: {error}") from None
-    if not isinstance(data, dict):
-        raise BundleError(f"{path} is not a JSON object.")
-    return data

@@ -17,7 +17,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from ml.errors import EngineError, UnreadablePicture
 from ml.images import fit_picture, load_picture
-from ml.labels import Floats, Labels, find_pictures, read_labels
+from ml.labels import Floats, Labels, find_pictures, mean_of_raters, read_labels
 from ml.profiles import ImageProfile, sha256_of_file
 from ml.rubric import Rubric
 
@@ -57,10 +57,7 @@ class Dataset:
 
     def levels(self, slug: str) -> Floats:
         """(N,) mean of the raters, nan where nobody said anything."""
-        ratings = self.ratings[slug]
-        given = (~np.isnan(ratings)).sum(axis=1)
-        total = np.nansum(ratings, axis=1)
-        return np.divide(total, given, out=np.full(len(ratings), np.nan), where=given > 0)
+        return mean_of_raters(self.ratings[slug])
 
     def labeled(self, slug: str, rows: Sequence[int]) -> list[int]:
         levels = self.levels(slug)

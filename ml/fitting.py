@@ -25,11 +25,13 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from ml.calibration import fit_calibration
 from ml.errors import EngineError
 from ml.levels import LevelReader
 from ml.lora_stack import LoraWeights
 from ml.metrics import spearman
-from ml.score_tokens import expected_score
+from ml.profiles import Calibration
+from ml.score_tokens import expected_score, level_sd
 
 LINEARS = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 
@@ -50,7 +52,7 @@ class Recipe:
     warm_up: float = 0.1  # share of the steps; the published 100 steps are about that
     batch_size: int = 16
     epochs: int = 10  # at most
-    patience: int = 2  # epochs without a better validation Spearman
+    patience: int = 2  # epochs without a better validation Spearman that are borne
     # RAFT alone fixes only the mean over levels; a little cross-entropy keeps the spread honest.
     spread_weight: float = 0.2
     comment_weight: float = 0.0  # of the cross-entropy of a teacher's comment after the level
@@ -184,7 +186,7 @@ def fit_adapter(
     """Trains one adapter, for one dimension or (to compare with) for several at once.
 
     Stops when the validation Spearman, the mean over ``tasks``, has not risen for
-    ``recipe.patience`` epochs, and returns the weights of the best epoch.
+    more than ``recipe.patience`` epochs, and returns the weights of the best epoch.
 
     Args:
         checkpoint: a folder; what it holds of an earlier, killed run of the same arguments is gone
@@ -315,6 +317,21 @@ def read_scores(
 ) -> np.ndarray:
     logits = read_logits(reader, samples, task.place, weights, rows)
     return expected_score(logits, reader.rubric.first_level).numpy().astype(np.float64)
+
+
+def calibrate(logits: Tensor, levels: np.ndarray, scale: tuple[int, int], seed: int) -> Calibration:
+    """``ml.calibration`` of level logits (N, L) by what people said of the same pictures (N,).
+
+    Raises:
+        EngineError: they are too few.
+    """
+    return fit_calibration(
+        expected_score(logits, scale[0]).numpy(),
+        level_sd(logits, scale[0]).numpy(),
+        levels,
+        scale,
+        seed=seed,
+    )
 
 
 def _rate(step: int, steps: int, warm_up: float) -> float:

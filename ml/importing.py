@@ -56,6 +56,7 @@ from ml.profiles import (
     BaseProfile,
     ImageProfile,
     read_base_profile,
+    read_json,
     sha256_of_base,
     sha256_of_file,
     write_profile,
@@ -226,7 +227,7 @@ def find_adapters(folder: Path, rubric: Rubric) -> dict[str, Path]:
 
 def read_import_profile(path: Path, rubric: Rubric = KIDSART) -> ImportProfile:
     """Raises BundleError if it is not whole, or still says "FILL IN" somewhere."""
-    data = _read_json(path)
+    data = read_json(path)
     if data.pop("format", None) != FORMAT:
         raise BundleError(f"{path} is not an import profile of format {FORMAT}.")
     if TO_FILL_IN in json.dumps(data, ensure_ascii=False):
@@ -255,7 +256,7 @@ def read_import_profile(path: Path, rubric: Rubric = KIDSART) -> ImportProfile:
 
 def read_rubric(path: Path) -> Rubric:
     """A rubric as JSON: the fields of ``ml.rubric.Rubric``, with ``dimensions`` as objects."""
-    data = _read_json(path)
+    data = read_json(path)
     dimensions = data.get("dimensions")
     if not isinstance(dimensions, list) or not dimensions:
         raise BundleError(f"{path} has no dimensions.")
@@ -276,7 +277,7 @@ def _take_over(
     base: BaseNamed,
 ) -> Imported:
     weights, config_path = _files(source, root, slug)
-    config = _read_json(config_path)
+    config = read_json(config_path)
     _check_options(config, slug, base.source.partition("@")[0])
     try:
         tensors = load_file(weights)
@@ -493,15 +494,3 @@ def _tuples(data: object) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise BundleError("A profile or rubric has something else where an object belongs.")
     return {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BundleError(f"There is no file {path}.") from None
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path} cannot be read: {error}") from None
-    if not isinstance(data, dict):
-        raise BundleError(f"{path} is not a JSON object.")
-    return data

@@ -32,7 +32,7 @@ METHODS: Mapping[str, str] = {
     "prompt": "the base asked with each dimension's definition",
     "prompt-levels": "the base asked with definition and level words",
     "head": "a cross-entropy head on the base's last hidden state",
-    "ridge-vision": "a ridge on the frozen vision tower's mean token",
+    "ridge-vision": "a ridge on mean and spread of the frozen vision tower's tokens",
     "ridge-measures": "a ridge on 21 hand-made measures of the picture",
 }
 

@@ -73,7 +73,7 @@ class Calibration:
 class BaseProfile:
     """One base model, and how a dimension is asked that has no adapter (the prompted base).
 
-    ``recipe`` holds what training on this base needs different from ``ml.train.Recipe``.
+    ``recipe`` holds what training on this base needs different from ``ml.fitting.Recipe``.
     """
 
     name: str
@@ -142,6 +142,23 @@ def read_adapter_profile(folder: Path) -> AdapterProfile:
     if data.get("calibration") is not None:
         data["calibration"] = _build(Calibration, data["calibration"], folder)
     return _build(AdapterProfile, data, folder)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        BundleError: there is none, or it is something else.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BundleError(f"{path} cannot be read: there is no such file.") from None
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path} cannot be read: {error}") from None
+    if not isinstance(data, dict):
+        raise BundleError(f"{path} is not a JSON object.")
+    return data
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -77,6 +77,9 @@ ACTIVATED_PROMPT = PromptProfile(
     answer="{name}:",
 )
 
+# What adapters trained here are asked with, by where they act.
+PROMPT_OF: Mapping[str, PromptProfile] = {"lora": RUBRIC_PROMPT, "activated": ACTIVATED_PROMPT}
+
 
 def build_prompt(rubric: Rubric, dimension: str, profile: PromptProfile = RUBRIC_PROMPT) -> str:
     """The full chat text for one picture, with a single IMAGE_TOKEN where the picture goes.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import tempfile
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,7 @@ def save_adapter(
     calibration: Calibration | None,
     metrics: dict[str, object],
 ) -> None:
-    """Writes ``folder``, replacing what was there, in one step.
+    """Writes ``folder``; what was there goes only when the new files are whole.
 
     The files are PEFT's own: ``PeftModel.from_pretrained`` loads them, an activated adapter as
     PEFT's activated LoRA.
@@ -94,6 +96,12 @@ def metrics_of(figures: Mapping[str, Any]) -> dict[str, Any]:
     """What of one dimension's evaluation goes into the adapter's profile, and so on the page."""
     kept = ("n", "spearman", "pearson", "qwk", "mae", "mse", "accuracy", "bias", "coverage")
     return {**{name: figures[name] for name in kept}, "spearman_95": figures["ci"]["spearman"]}
+
+
+def package_versions() -> dict[str, str]:
+    """What a figure was made with."""
+    packages = ("torch", "transformers", "peft", "tokenizers", "numpy", "pillow")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 
 def _target_modules(recipe: Recipe) -> list[str] | str:

@@ -149,11 +149,12 @@ class TorchScorer:
             # The only copy from the device, and so the only wait for it, in a batch.
             return LevelLogits(logits[: len(images)].cpu(), mass[: len(images)].cpu())
 
-    def last_states(self, images: Sequence[Image.Image]) -> Tensor:
-        """What the head reads, (B, K, H) fp32 on the CPU: for ``ml.atlas``."""
+    def states_and_logits(self, images: Sequence[Image.Image]) -> tuple[Tensor, Tensor]:
+        """What the head reads (B, K, H), and what it says of levels (B, K, L): for ``ml.atlas``."""
         with self._lock, torch.inference_mode():
             fitted = [fit_picture(image, self._image) for image in images]
-            return self._states(picture_patches(self.base.processor, fitted)).cpu()
+            states = self._states(picture_patches(self.base.processor, fitted))
+            return states.cpu(), (states @ self._level_rows().t()).cpu()
 
     def adapter(self, slug: str) -> LoadedAdapter | None:
         return self._adapters.get(slug)
@@ -237,9 +238,12 @@ class TorchScorer:
     def _forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
         """Patches of B pictures to level logits (B, K, L) and mass (B, K), fp32 on the device."""
         last = self._states(patches)
-        head = self.base.model.lm_head.weight
-        logits = last @ head[self._token_ids].float().t()  # (B, K, L)
-        return logits, score_token_mass(logits, _log_total(last, head))
+        logits = last @ self._level_rows().t()  # (B, K, L)
+        return logits, score_token_mass(logits, _log_total(last, self.base.model.lm_head.weight))
+
+    def _level_rows(self) -> Tensor:
+        """The head's rows of the levels, (L, H) fp32."""
+        return self.base.model.lm_head.weight[self._token_ids].float()
 
     def _states(self, patches: Tensor) -> Tensor:
         """Last hidden states (B, K, H), fp32, in the rubric's order."""

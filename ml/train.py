@@ -13,13 +13,11 @@ import hashlib
 import json
 import logging
 import math
-import platform
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import timedelta
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +28,21 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ml.bundle import load_base
-from ml.calibration import MIN_SCORES, calibrated, fit_calibration, interval
+from ml.calibration import MIN_SCORES, calibrated, interval
 from ml.dataset import Split, read_dataset, splits, variants_of
 from ml.errors import EngineError
 from ml.evaluate import evaluate
 from ml.evaluation_report import evaluation_table
-from ml.fitting import Progress, Recipe, Task, fit_adapter, read_logits
+from ml.fitting import Progress, Recipe, Task, calibrate, fit_adapter, read_logits
 from ml.importing import read_rubric
 from ml.labels import read_labels
 from ml.levels import LevelReader
 from ml.lora_stack import LoraWeights
 from ml.methods import METHODS, Rows, cross_entropy_head, measures_of, ridge
 from ml.profiles import Calibration, read_base_profile
-from ml.prompts import ACTIVATED_PROMPT, LEVELS_PROMPT, RUBRIC_PROMPT, PromptProfile
+from ml.prompts import LEVELS_PROMPT, PROMPT_OF, RUBRIC_PROMPT
 from ml.rubric import KIDSART, Rubric
-from ml.saving import metrics_of, save_adapter
+from ml.saving import metrics_of, package_versions, save_adapter
 from ml.score_tokens import expected_score, level_sd
 from ml.training_card import training_card
 from ml.views import ViewCache
@@ -52,7 +50,6 @@ from ml.views import ViewCache
 log = logging.getLogger(__name__)
 Floats = NDArray[np.float64]
 FEWEST = 8  # labeled pictures to learn a dimension from
-PROMPTS: Mapping[str, PromptProfile] = {"lora": RUBRIC_PROMPT, "activated": ACTIVATED_PROMPT}
 
 
 @dataclass(frozen=True)
@@ -162,7 +159,7 @@ class Run:
         reader = LevelReader(
             self.base,
             self.rubric,
-            PROMPTS[self.arguments.layout],
+            PROMPT_OF[self.arguments.layout],
             self.image,
             self.recipe.gradient_checkpointing,
         )
@@ -263,11 +260,7 @@ class Run:
             )  # fmt: skip
             return None
         logits = read_logits(reader, views, task.place, weights, rows)
-        return fit_calibration(
-            expected_score(logits, self.rubric.first_level).numpy(),
-            level_sd(logits, self.rubric.first_level).numpy(),
-            task.levels[rows], self._scale, seed=self.arguments.seed,
-        )  # fmt: skip
+        return calibrate(logits, task.levels[rows], self._scale, self.arguments.seed)
 
     # --------------------------------------------------------------------------------- parts
     def _task(self, place: int, split: Split) -> Task | None:
@@ -362,11 +355,9 @@ class Run:
                 )
             return
         self.out.mkdir(parents=True, exist_ok=True)
-        packages = ("torch", "transformers", "peft", "tokenizers", "numpy", "pillow")
         record = {
             "settings": self.settings,
-            "python": platform.python_version(),
-            "versions": {name: version(name) for name in packages},
+            "versions": package_versions(),
             "processes": self.state.num_processes,
             "split": [asdict(split) for split in self.splits],
             "pictures": list(self.data.names),
@@ -496,7 +487,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--base", type=Path, required=True, help="folder of the base model")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--dimensions", nargs="+", metavar="SLUG")
-    parser.add_argument("--layout", choices=tuple(PROMPTS), default="lora",
+    parser.add_argument("--layout", choices=tuple(PROMPT_OF), default="lora",
                         help="where adapters act: everywhere, or on the answer only")  # fmt: skip
     parser.add_argument("--config", type=Path, metavar="FILE", help="recipe as JSON")
     parser.add_argument("--seed", type=int, default=0)

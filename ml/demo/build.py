@@ -6,7 +6,6 @@ import argparse
 import csv
 import json
 import os
-import platform
 import shutil
 import sys
 import tempfile
@@ -14,7 +13,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +23,6 @@ from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
 from ml.atlas import ATLAS, make_atlas
 from ml.bundle import load_base
-from ml.calibration import fit_calibration
 from ml.demo.card import model_card
 from ml.demo.evaluate import check, scorer_of
 from ml.demo.model import demo_config, demo_processor, new_model
@@ -33,21 +30,19 @@ from ml.demo.pictures import IMAGE, PictureSet, draw_files, draw_training_set
 from ml.demo.pretrain import prepare_tower, teach_language, teach_tower
 from ml.demo.targets import measure
 from ml.errors import EngineError
-from ml.fitting import Recipe, Task, fit_adapter, read_logits
+from ml.fitting import Recipe, Task, calibrate, fit_adapter, read_logits
 from ml.levels import LevelReader
 from ml.passes import ask
 from ml.processing import ImageOnlyProcessor, patches_of, save_processor
 from ml.profiles import (
     BaseProfile,
-    Calibration,
     read_adapter_profile,
     sha256_of_base,
     write_profile,
 )
-from ml.prompts import ACTIVATED_PROMPT, RUBRIC_PROMPT, PromptProfile, build_prompt
+from ml.prompts import PROMPT_OF, RUBRIC_PROMPT, build_prompt
 from ml.rubric import KIDSART
-from ml.saving import save_adapter
-from ml.score_tokens import expected_score, level_sd
+from ml.saving import package_versions, save_adapter
 from ml.vision import Tower
 
 BUNDLE = Path(__file__).resolve().parent.parent / "demo_model"
@@ -74,7 +69,6 @@ RECIPES: dict[str, dict[str, Any]] = {
     "lora": {"learning_rate": 5e-3, "dropout": 0.0, "batch_size": 48, "epochs": 2},
     "activated": {"learning_rate": 5e-3, "dropout": 0.0, "batch_size": 48, "epochs": 4},
 }
-PROMPTS: dict[str, PromptProfile] = {"lora": RUBRIC_PROMPT, "activated": ACTIVATED_PROMPT}
 LAYOUT = "activated"  # of the committed model: as good, and three times as fast to score
 
 
@@ -133,7 +127,7 @@ class Build:
     def _adapters(self, folder: Path, drawn: PictureSet, held_out: PictureSet) -> dict[str, int]:
         """Trains on the drawn pictures and their mirror images; stops and calibrates by others."""
         base = load_base(folder / "base", torch.device("cpu"), torch.float32)
-        reader = LevelReader(base, KIDSART, PROMPTS[self.layout], IMAGE)
+        reader = LevelReader(base, KIDSART, PROMPT_OF[self.layout], IMAGE)
         views = DrawnViews(reader, drawn, held_out)
         epochs = {}
         for k, slug in enumerate(KIDSART.slugs):
@@ -143,7 +137,8 @@ class Build:
             task = Task(slug, k, levels, train, rest, variants=(0, 1))
             weights, progress = fit_adapter(reader, views, [task], self.recipe)
             logits = read_logits(reader, views, k, weights, rest)
-            calibration = self._calibration(logits, levels[list(rest)])
+            scale = KIDSART.first_level, KIDSART.last_level
+            calibration = calibrate(logits, levels[list(rest)], scale, self.seed)
             save_adapter(
                 folder / "adapters" / slug, f"demo-{slug}", slug, weights, self.recipe, reader,
                 calibration, {},
@@ -151,15 +146,6 @@ class Build:
             epochs[slug] = progress.best_epoch
             self.log(f"adapter {slug}: validation Spearman {progress.best:.3f}")
         return epochs
-
-    def _calibration(self, logits: Tensor, levels: np.ndarray) -> Calibration:
-        return fit_calibration(
-            expected_score(logits, KIDSART.first_level).numpy(),
-            level_sd(logits, KIDSART.first_level).numpy(),
-            levels,
-            (KIDSART.first_level, KIDSART.last_level),
-            seed=self.seed,
-        )
 
     def _check(
         self,
@@ -188,7 +174,7 @@ class Build:
             "parameters": sum(p.numel() for p in model.parameters()),
             "seconds": {stage: round(s, 1) for stage, s in self.seconds.items()},
             "cores": os.cpu_count(),
-            "versions": _versions(),
+            "versions": package_versions(),
             "check": figures,
         }
         (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
@@ -250,11 +236,6 @@ def save_base(
         ),
         folder,
     )
-
-
-def _versions() -> dict[str, str]:
-    packages = ("torch", "transformers", "peft", "tokenizers", "numpy", "pillow")
-    return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 
 def draw_set(count: int, seed: int, out: Path) -> None:

@@ -9,7 +9,6 @@ from transformers import (
     Qwen2_5_VLForConditionalGeneration,
 )
 
-from ml.demo.pictures import IMAGE
 from ml.processing import (
     END_OF_TURN,
     PAD_TOKEN,
@@ -92,9 +91,3 @@ def new_model(
 ) -> Qwen2_5_VLForConditionalGeneration:
     torch.manual_seed(seed)
     return Qwen2_5_VLForConditionalGeneration(config or demo_config(tokenizer))
-
-
-def grid_of(count: int) -> torch.Tensor:
-    """image_grid_thw (count, 3) of square pictures of the demo's size."""
-    side = IMAGE.size_px // 14
-    return torch.tensor([[1, side, side]]).repeat(count, 1)

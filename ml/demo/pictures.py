@@ -9,7 +9,6 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ml.drawing import compose, draw, sample
 from ml.drawing.themes import THEMES
@@ -71,7 +70,3 @@ def _draw_file(job: tuple[np.ndarray, int, Path], size_px: int) -> None:
 
 def batches(n: int, size: int) -> Iterator[slice]:
     return (slice(i, min(i + size, n)) for i in range(0, n, size))
-
-
-def as_images(pixels: np.ndarray) -> list[Image.Image]:
-    return [Image.fromarray(picture) for picture in pixels]
