@@ -82,6 +82,7 @@ def main() -> None:
                     ("board", school.empty_board()),
                     ("review", review),
                     ("match", f"{school.empty_board()}match/"),
+                    ("models", "/models/"),
                 ):
                     page.goto(path)
                     shoot(page, f"{name}-{width}-{scheme}")

@@ -193,6 +193,16 @@ def test_calibration_prompt_and_picture_come_from_the_adapters_own_files(
     assert "Demo model, not for grading" in seen
 
 
+def test_the_demo_model_never_claims_to_agree_with_people(client, alice, rubric_version, better):
+    BaseModel.objects.update(is_demo=False)
+    assert "Agreement with people" in page(client, alice)
+    install_bundle(DEMO_BUNDLE, rubric_version, by=None, why="set up")
+    seen = page(client, alice)
+    assert "Agreement with people" not in seen
+    assert "trained on what people decided" not in seen
+    assert "Agreement with made-up levels" in seen
+
+
 def test_an_adapter_without_calibration_says_so(client, alice, rubric_version, tmp_path):
     import shutil
 
