@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from transformers.utils import logging
 
 from ml.bundle import LoadedAdapter
 from ml.dataset import read_dataset
-from ml.errors import EngineError
+from ml.errors import EngineError, UnreadablePicture
 from ml.images import load_picture
 from ml.importing import read_rubric
 from ml.metrics import spearman
@@ -41,7 +42,7 @@ def subspace_overlap(adapters: Sequence[LoadedAdapter]) -> tuple[Matrix, float]:
     """How far adapters write into the same directions, (K, K) in 0..1, and what chance gives.
 
     For each layer, ||U_i' U_j||^2 / r, U being an orthonormal basis of what B can write; the mean
-    over layers. Chance is r / width for two random bases.
+    over layers. Chance is the larger rank / width for two random bases.
 
     Source: Hu et al., "LoRA" (2021), section 7.2, there for A and B of one adapter.
     """
@@ -56,7 +57,9 @@ def subspace_overlap(adapters: Sequence[LoadedAdapter]) -> tuple[Matrix, float]:
             for j in range(count):
                 rank = min(bases[i].shape[1], bases[j].shape[1])
                 total[i, j] += float((bases[i].T @ bases[j]).square().sum()) / rank
-        chance += bases[0].shape[1] / bases[0].shape[0]
+        # A basis of rank r holds r / width of any direction; the smaller one is projected.
+        widest = [max(one.shape[1], other.shape[1]) for one, other in combinations(bases, 2)]
+        chance += float(np.mean(widest)) / bases[0].shape[0]
     return total / len(layers), chance / len(layers)
 
 
@@ -173,6 +176,10 @@ def main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     logging.disable_progress_bar()
     rubric = read_rubric(arguments.rubric) if arguments.rubric else KIDSART
+    if not arguments.images.is_dir():
+        raise EngineError(f"There is no folder {arguments.images}.")
+    if arguments.plot and not arguments.plot.parent.is_dir():
+        raise EngineError(f"There is no folder {arguments.plot.parent} to draw into.")
     folders = {slug: arguments.bundle / "adapters" / slug for slug in rubric.slugs}
     adapters = {slug: folder for slug, folder in folders.items() if folder.is_dir()}
     scorer = load_scorer(arguments.bundle / "base", adapters, rubric, arguments.device)
@@ -183,13 +190,26 @@ def main(argv: Sequence[str]) -> int:
         levels = np.stack([data.levels(s) if s in data.ratings else missing for s in slugs], axis=1)
         atlas = make_atlas(scorer, paths, levels)
     else:
-        paths = sorted(path for path in arguments.images.iterdir() if path.is_file())
+        paths = sorted(path for path in arguments.images.iterdir() if _is_picture(path))
+        if not paths:
+            raise EngineError(f"There is no picture in {arguments.images}.")
         atlas = make_atlas(scorer, paths, None)
-    (arguments.bundle / ATLAS).write_text(json.dumps(atlas, indent=1) + "\n")
     if arguments.plot:
         write_figure(atlas, arguments.plot)
+    (arguments.bundle / ATLAS).write_text(json.dumps(atlas, indent=1) + "\n")
     sys.stdout.write("\n".join(atlas["reading"]) + "\n")
     return 0
+
+
+def _is_picture(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        load_picture(path)
+    except UnreadablePicture as error:
+        sys.stderr.write(f"left out {path.name}: {error}\n")
+        return False
+    return True
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -23,9 +23,7 @@ import json
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -35,9 +33,10 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 from transformers.utils import logging
 
-from ml.bench_models import PROMPTS, SHAPES, random_adapters, random_base
-from ml.bench_training import training_table, training_times
-from ml.bundle import LoadedBase, load_base
+from ml.arguments import positive
+from ml.bench_models import PROMPT_BY_LAYOUT, SHAPES, random_adapters, random_base
+from ml.bench_training import seconds_of, training_table, training_times
+from ml.bundle import LoadedBase, load_base, pick_device
 from ml.errors import BundleError
 from ml.profiles import read_adapter_profile, read_base_profile
 from ml.reference import PeftReferenceScorer
@@ -99,7 +98,7 @@ def measure(
     published: PeftReferenceScorer | None = None
     for layout, adapters in layouts.items():
         oracle = PeftReferenceScorer.around(
-            deepcopy(base.model), base.processor, base.profile, adapters, KIDSART
+            base.model, base.processor, base.profile, adapters, KIDSART
         )
         right = oracle.level_logits(asked)
         scorer = TorchScorer(base, adapters, KIDSART, most, arguments.compile)
@@ -112,7 +111,7 @@ def measure(
             differences["peft_mixed"] = _difference(oracle.mixed_level_logits(asked), right, dtype)
             del oracle
             published = PeftReferenceScorer.around(
-                deepcopy(base.model), base.processor, base.profile, adapters, KIDSART, False
+                base.model, base.processor, base.profile, adapters, KIDSART, False
             )
             differences["published"] = _difference(published.level_logits(asked), right, dtype)
     assert published is not None
@@ -130,7 +129,7 @@ def measure(
         for key, run in runs.items():
             if device.type == "cuda":
                 torch.cuda.reset_peak_memory_stats(device)
-            seconds[key].append(_time(run) / key[1])
+            seconds[key].append(seconds_of(run) / key[1])
             if device.type == "cuda":
                 memory[key] = torch.cuda.max_memory_allocated(device) / 2**30
     usual = {key: statistics.median(times) for key, times in seconds.items()}
@@ -182,7 +181,7 @@ def _model(
     arguments: argparse.Namespace, dtype: str, px: int, scratch: Path
 ) -> tuple[LoadedBase, dict[str, dict[str, Path]]]:
     """The base, and for each layout the folders of nine adapters."""
-    device = torch.device(arguments.device)
+    device = pick_device(arguments.device)
     if arguments.bundle:
         base = load_base(arguments.bundle / "base", device, DTYPES[dtype])
         folders = {slug: arguments.bundle / "adapters" / slug for slug in KIDSART.slugs}
@@ -193,13 +192,13 @@ def _model(
             layout: folders
             if layout == own
             else random_adapters(base, base.profile.image, prompt, scratch / layout)
-            for layout, prompt in PROMPTS.items()
+            for layout, prompt in PROMPT_BY_LAYOUT.items()
         }
         return base, layouts
     base = random_base(SHAPES[arguments.shape], px, device, DTYPES[dtype])
     return base, {
         layout: random_adapters(base, base.profile.image, prompt, scratch / layout)
-        for layout, prompt in PROMPTS.items()
+        for layout, prompt in PROMPT_BY_LAYOUT.items()
     }
 
 
@@ -231,18 +230,12 @@ def _peak_tflops(device: torch.device, size: int = 8192) -> float:
         return c
 
     multiply()
-    return 10 * 2 * size**3 / min(_time(multiply) for _ in range(5)) / 1e12
+    return 10 * 2 * size**3 / min(seconds_of(multiply) for _ in range(5)) / 1e12
 
 
 def _noise(seed: int) -> Image.Image:
     random = np.random.default_rng(seed)
     return Image.fromarray(random.integers(0, 255, (300, 400, 3), dtype=np.uint8))
-
-
-def _time(run: Run) -> float:
-    start = time.perf_counter()
-    run()  # ends with a copy to the CPU, so nothing is left in flight
-    return time.perf_counter() - start
 
 
 def _device_name(device: torch.device) -> str:
@@ -259,12 +252,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--shape", choices=SHAPES, default="middle", help="size of random weights")
     parser.add_argument("--bundle", type=Path, help="folder with base/ and adapters/ instead")
-    parser.add_argument("--px", type=int, nargs="+", default=[224, 448, 672])
+    parser.add_argument("--px", type=positive, nargs="+", default=[224, 448, 672])
     parser.add_argument("--dtype", choices=DTYPES, nargs="+", default=["fp32", "bf16"])
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--batch", type=int, nargs="+", default=[1, 2], help="sizes to try")
-    parser.add_argument("--pictures", type=int, default=2, help="compared with the oracle")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--batch", type=positive, nargs="+", default=[1, 2], help="sizes to try")
+    parser.add_argument("--pictures", type=positive, default=2, help="compared with the oracle")
+    parser.add_argument("--repeats", type=positive, default=3)
     parser.add_argument("--compile", action="store_true", help="ours through torch.compile")
     parser.add_argument("--no-training", dest="training", action="store_false",
                         help="leave out the time of a training epoch")  # fmt: skip

@@ -25,7 +25,7 @@ from ml.prompts import (
 from ml.rubric import KIDSART
 from ml.saving import save_adapter
 
-PROMPTS: Mapping[str, PromptProfile] = {
+PROMPT_BY_LAYOUT: Mapping[str, PromptProfile] = {
     prompt.layout: prompt for prompt in (RUBRIC_PROMPT, TEXT_FIRST_PROMPT, ACTIVATED_PROMPT)
 }
 # Source of the real sizes: config.json of Qwen/Qwen2.5-VL-{3B,7B,32B}-Instruct. "middle" keeps
@@ -60,7 +60,9 @@ def random_base(
 ) -> LoadedBase:
     """A base of that shape in memory, for pictures of ``px`` square, with a small tokenizer."""
     prompts = [
-        build_prompt(KIDSART, slug, prompt) for prompt in PROMPTS.values() for slug in KIDSART.slugs
+        build_prompt(KIDSART, slug, prompt)
+        for prompt in PROMPT_BY_LAYOUT.values()
+        for slug in KIDSART.slugs
     ]
     processor = build_processor(build_tokenizer([*prompts, *prompts], vocab_size=1024))
     torch.manual_seed(0)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +48,7 @@ def training_times(
         see(), step()
     for _ in range(REPEATS):
         for path, (see, step) in parts.items():
-            once, each = _time(see), _time(step)
+            once, each = seconds_of(see), seconds_of(step)
             seconds[path].append((once + len(KIDSART.slugs) * each) / BATCH)
     usual = {path: statistics.median(times) for path, times in seconds.items()}
     return [
@@ -78,7 +77,7 @@ def _published(
     base: LoadedBase, adapters: Mapping[str, Path], pixels: np.ndarray, levels: Tensor
 ) -> Callable[[], object]:
     oracle = PeftReferenceScorer.around(
-        deepcopy(base.model), base.processor, base.profile, adapters, KIDSART, False
+        base.model, base.processor, base.profile, adapters, KIDSART, False
     )
     model = oracle.model
     slug = KIDSART.slugs[0]
@@ -117,7 +116,8 @@ def _step(reader: LevelReader, pixels: np.ndarray, levels: Tensor) -> Callable[[
     return step
 
 
-def _time(run: Callable[[], object]) -> float:
+def seconds_of(run: Callable[[], object]) -> float:
+    """Until nothing of it is in flight on a GPU."""
     start = time.perf_counter()
     run()
     if torch.cuda.is_available():

@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import BitsAndBytesConfig, Qwen2_5_VLForConditionalGeneration
 
-from ml.errors import BundleError
+from ml.errors import BundleError, EngineError
 from ml.lora_stack import LAYER, LoraWeights
 from ml.passes import invocation_tokens
 from ml.processing import ImageOnlyProcessor, load_processor
@@ -69,6 +69,26 @@ class LoadedBase:
 class LoadedAdapter:
     profile: AdapterProfile
     weights: LoraWeights
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto`` takes a CUDA device if there is one, else Apple's GPU, else the processor.
+
+    Raises:
+        EngineError: there is no such device here.
+    """
+    if name == "auto":
+        name = "mps" if torch.backends.mps.is_available() else "cpu"
+        name = "cuda" if torch.cuda.is_available() else name
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        why = str(error).splitlines()[0]
+        raise EngineError(f"There is no device {name!r} here: {why}") from None
+    if device.type == "meta":
+        raise EngineError("A model on the device 'meta' has no weights to score with.")
+    return device
 
 
 def load_base(

@@ -45,7 +45,7 @@ def fit_calibration(
         seed: of the split into halves.
 
     Raises:
-        EngineError: fewer than MIN_SCORES scores.
+        EngineError: fewer than MIN_SCORES scores, or some that are no numbers.
     """
     x, sd, y = (np.asarray(values, dtype=np.float64) for values in (expectations, sds, labels))
     if len(x) < MIN_SCORES:
@@ -53,6 +53,8 @@ def fit_calibration(
             f"Calibration needs at least {MIN_SCORES} held-out scores of a dimension; "
             f"there are {len(x)}."
         )
+    if not all(np.isfinite(values).all() for values in (x, sd, y)):
+        raise EngineError("Calibration needs numbers; a score or a level is none.")
     order = np.random.default_rng(seed).permutation(len(x))
     shape, judge = order[: len(x) // 2], order[len(x) // 2 :]
     points = _with_ends(_pool(*_group_means(x[shape], y[shape])), levels)

@@ -102,14 +102,19 @@ def read_dataset(labels: Path, images: Path, rubric: Rubric, slugs: Sequence[str
 def split_dataset(data: Dataset, seed: int, shares: Sequence[float] = SHARES) -> list[list[int]]:
     """Rows in as many parts as ``shares``, in order: same data and seed, same parts.
 
-    Whole children at a time, grade by grade; each goes to the part that lacks most.
+    Whole children at a time, grade by grade; each goes to the part that lacks most. A picture of
+    which no child is known stands for itself, together with copies of its file.
+
+    Raises:
+        EngineError: there are too few children for so many parts.
     """
     chance = np.random.default_rng(seed)
-    children = data.children or tuple(str(row) for row in range(len(data.names)))
-    members: dict[str, list[int]] = {}
+    children = data.children or ("",) * len(data.names)
+    first = {digest: row for row, digest in reversed(list(enumerate(data.hashes)))}
+    members: dict[tuple[str, str], list[int]] = {}
     for row, child in enumerate(children):
-        # A picture without a child is its own.
-        members.setdefault(child or f"row {row}", []).append(row)
+        alone = "" if child else str(first[data.hashes[row]])
+        members.setdefault((child, alone), []).append(row)
     groups = sorted(members.items())
     grades = data.grades or ("",) * len(data.names)
     strata: dict[str, list[list[int]]] = {}
@@ -123,6 +128,11 @@ def split_dataset(data: Dataset, seed: int, shares: Sequence[float] = SHARES) ->
                 for share, part in zip(shares, parts, strict=True)
             ]
             parts[int(np.argmax(lacks))] += stratum[index]
+    if not all(parts):
+        raise EngineError(
+            f"{len(data.names)} usable pictures by {len(groups)} children (or of unknown ones) are "
+            f"too few for {len(shares)} parts that have no child in common."
+        )
     return [sorted(part) for part in parts]
 
 

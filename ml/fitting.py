@@ -33,6 +33,7 @@ from ml.metrics import spearman
 from ml.profiles import Calibration
 from ml.score_tokens import expected_score, level_sd
 
+READ = 64  # pictures read at a time when nothing is learned
 LINEARS = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 
 
@@ -79,7 +80,7 @@ class Progress:
 
     epoch: int = 0  # finished epochs
     step: int = 0
-    best: float = -math.inf  # validation Spearman
+    best: float | None = None  # validation Spearman; None while there is none
     best_epoch: int = 0
     waited: int = 0  # epochs since the best
     losses: list[float] = field(default_factory=list)  # mean of each epoch
@@ -285,7 +286,8 @@ def _validate(
     progress.losses.append(loss)
     progress.validation.append(mean)
     # Without anything to validate on, the last epoch is as good as any.
-    if mean is None and progress.best == -math.inf or mean is not None and mean > progress.best:
+    better = progress.best is None or (mean is not None and mean > progress.best)
+    if better:
         progress.best = progress.best if mean is None else mean
         progress.best_epoch, progress.waited = progress.epoch, 0
     else:
@@ -299,12 +301,14 @@ def read_logits(
     weights: LoraWeights | None,
     rows: Sequence[int],
 ) -> Tensor:
-    """Level logits (len(rows), L), fp32 on the CPU, of untouched pictures."""
-    lora = reader.stack(weights)
-    parts = [
-        reader.read(samples.views(part, [0] * len(part)), place, lora)
-        for part in (list(rows[i : i + 64]) for i in range(0, len(rows), 64))
-    ]
+    """Level logits (len(rows), L), fp32 on the CPU, of untouched pictures; without gradients."""
+    parts = []
+    with torch.no_grad():
+        lora = reader.stack(weights)
+        for start in range(0, len(rows), READ):
+            part = list(rows[start : start + READ])
+            views = samples.views(part, [0] * len(part))
+            parts.append(reader.logits(views, place, lora).cpu())
     return torch.cat(parts) if parts else torch.empty(0, len(reader.head))
 
 

@@ -26,6 +26,7 @@ from ml.score_tokens import score_token_ids
 from ml.vision import Tower
 
 IGNORED = -100  # padding of comments
+COMMENT_TOKENS = 256
 
 
 class LevelReader:
@@ -97,13 +98,17 @@ class LevelReader:
         """Cross-entropy of what teachers wrote, as it would follow the level they gave.
 
         An auxiliary target: the reason for a level, in words, leads to the same places in a
-        picture. The level itself is learned by RAFT alone.
+        picture. The level itself is learned by RAFT alone. Of a comment at most COMMENT_TOKENS
+        count.
         """
         tokenizer = self.base.processor.tokenizer
         texts = [
             f"{level}\n{words}{END_OF_TURN}" for level, words in zip(levels, comments, strict=True)
         ]
-        rows = [torch.tensor(tokenizer.encode(t, add_special_tokens=False)) for t in texts]
+        rows = [
+            torch.tensor(tokenizer.encode(text, add_special_tokens=False)[:COMMENT_TOKENS])
+            for text in texts
+        ]
         ids = pad_sequence(rows, True, IGNORED).to(self.device)  # (B, C), the level first
         run, model = self.passes[place], self.base.model
         views, batch = views.to(self.device), len(views)
@@ -121,19 +126,10 @@ class LevelReader:
         positions = torch.cat([begun[:, old:], new.expand(3, -1)], 1)[:, None].to(self.device)
         mask = causal_mask(x.shape[1], [old], self.device)
         states = self.decoder(x, self.decoder.rotary(positions), mask, lora, past).states
-        told = F.linear(states[:, 1 - ids.shape[1] :].float(), model.lm_head.weight.float())
+        told = model.lm_head(states[:, 1 - ids.shape[1] :]).float()  # (B, C - 1, vocabulary)
         return F.cross_entropy(told.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=IGNORED)
 
     def stack(self, weights: LoraWeights | None, dropout: float = 0.0) -> LoraStack | None:
         """One adapter as the decoder takes it."""
         like = self.decoder.model.norm.weight
         return stack_adapters([weights], len(self.decoder.model.layers), like, dropout)
-
-    @torch.no_grad()
-    def read(self, views: Sequence[Tensor] | Tensor, place: int, lora: LoraStack | None) -> Tensor:
-        """Level logits (N, L) on the CPU of many views, in batches and without gradients."""
-        parts = [
-            self.logits(views[start : start + 64], place, lora).cpu()  # type: ignore[arg-type]
-            for start in range(0, len(views), 64)
-        ]
-        return torch.cat(parts) if parts else torch.empty(0, len(self.head))

@@ -57,7 +57,9 @@ class PromptProfile:
                     f"{title} must begin alike for all dimensions and name the dimension in its "
                     "answer, because its adapters act on the answer only."
                 )
-        if not (self.texts or "{definition}" in self.template or "{rubric}" in self.template):
+            if "{rubric}" not in self.template and "{definition}" not in self.answer:
+                raise BundleError(f"{title} leaves out the definitions: it needs {{rubric}}.")
+        elif not self.texts and "{definition}" not in self.template:
             raise BundleError(f"{title} leaves out the {{definition}}.")
 
 
@@ -124,7 +126,7 @@ def _turns(system: str, user: str) -> str:
 def _question(rubric: Rubric, dimension: Dimension, profile: PromptProfile) -> str:
     if dimension.slug in profile.texts:
         return profile.texts[dimension.slug]
-    if "{definition}" not in profile.template and "{rubric}" not in profile.template:
+    if profile.layout != "activated" and "{definition}" not in profile.template:
         raise BundleError(f"Prompt profile {profile.name!r} has no words for {dimension.slug!r}.")
     return _filled(profile.template, rubric, dimension)
 

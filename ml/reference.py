@@ -54,9 +54,11 @@ class PeftReferenceScorer:
         rubric: Rubric,
         fp32_head: bool = True,
     ) -> PeftReferenceScorer:
-        """Around a model in memory, which PEFT changes: hand over a copy."""
+        """Around a model in memory, which keeps its layers; only the weights are shared."""
         made = cls.__new__(cls)
-        made._set_up(model, processor, profile, adapters, rubric, fp32_head)
+        tensors = [*model.parameters(), *model.buffers()]
+        copy = deepcopy(model, {id(tensor): tensor for tensor in tensors})
+        made._set_up(copy, processor, profile, adapters, rubric, fp32_head)
         return made
 
     def _set_up(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -88,7 +87,7 @@ def save_adapter(
         for file in aside.iterdir():  # safetensors writes 0600: unreadable for other users
             file.chmod(0o644)
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.rename(Path(scratch) / "before")
         aside.rename(folder)
 
 

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ml.arguments import positive
 from ml.errors import EngineError
 from ml.interface import DimensionScore, PictureFailure, PictureScores, Scorer
 from ml.rubric import KIDSART, Rubric
 
+AT_ONCE = 32  # pictures handed over, and then written; some are read while others are scored
 DEMO_BUNDLE = Path(__file__).parent / "demo_model"
 
 
@@ -40,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         "are scored by prompting the base model (default: 'adapters' beside the base)",
     )
     parser.add_argument(
-        "--batch", type=_positive, default=4, metavar="N", help="pictures per pass (default 4)"
+        "--batch", type=positive, metavar="N", help="pictures per pass (default: what fits)"
     )
     parser.add_argument("--compile", action="store_true", help="through torch.compile")
     parser.add_argument("--four-bit", action="store_true", help="the base in 4 bits (CUDA)")
@@ -48,18 +50,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
-
-
 def _score(arguments: argparse.Namespace) -> int:
     scorer = _load(arguments)
     failed = False
-    for start in range(0, len(arguments.pictures), arguments.batch):
-        pictures = arguments.pictures[start : start + arguments.batch]
+    for start in range(0, len(arguments.pictures), AT_ONCE):
+        pictures = arguments.pictures[start : start + AT_ONCE]
         for picture, result in zip(pictures, scorer.score(pictures), strict=True):
             failed |= isinstance(result, PictureFailure)
             write = _json_line if arguments.json else _table

@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ml.bundle import LoadedAdapter, LoadedBase, load_adapter, load_base
+from ml.bundle import LoadedAdapter, LoadedBase, load_adapter, load_base, pick_device
 from ml.calibration import calibrated, interval
 from ml.decoder import Decoder
 from ml.errors import BundleError, UnreadablePicture
@@ -115,10 +115,12 @@ class TorchScorer:
             loaded = {slug: self._load(slug, folder) for slug, folder in adapters.items()}
             image = _common_image(loaded, self.base.profile.image)
             groups = self._prepare(loaded, image)
-            self._adapters, self._image, self._groups = loaded, image, groups
             places = torch.tensor([place for group in groups for place in group.places])
-            self._order = places.argsort().to(self._device)  # from groups to the rubric's order
-            self._tower = Tower(self.base.model.model.visual, image.size_px)
+            order = places.argsort().to(self._device)  # from groups to the rubric's order
+            tower = Tower(self.base.model.model.visual, image.size_px)
+            # Nothing below refuses.
+            self._adapters, self._image, self._groups = loaded, image, groups
+            self._order, self._tower = order, tower
             self._answer: Callable[[Tensor], tuple[Tensor, Tensor]] = self._forward
             if self._compiled:
                 self._answer = self._compile()
@@ -141,19 +143,13 @@ class TorchScorer:
 
     def level_logits(self, images: Sequence[Image.Image]) -> LevelLogits:
         """The raw answer for decoded pictures, fitted or not, in one batch."""
-        with self._lock, torch.inference_mode():
-            fitted = [fit_picture(image, self._image) for image in images]
-            if self._compiled:  # one program for each power of two
-                fitted += fitted[:1] * (2 ** math.ceil(math.log2(len(fitted))) - len(fitted))
-            logits, mass = self._answer(picture_patches(self.base.processor, fitted))
-            # The only copy from the device, and so the only wait for it, in a batch.
-            return LevelLogits(logits[: len(images)].cpu(), mass[: len(images)].cpu())
+        with self._lock:
+            return self._read([fit_picture(image, self._image) for image in images])
 
     def states_and_logits(self, images: Sequence[Image.Image]) -> tuple[Tensor, Tensor]:
         """What the head reads (B, K, H), and what it says of levels (B, K, L): for ``ml.atlas``."""
         with self._lock, torch.inference_mode():
-            fitted = [fit_picture(image, self._image) for image in images]
-            states = self._states(picture_patches(self.base.processor, fitted))
+            states = self._states(self._patches([fit_picture(i, self._image) for i in images]))
             return states.cpu(), (states @ self._level_rows().t()).cpu()
 
     def adapter(self, slug: str) -> LoadedAdapter | None:
@@ -220,20 +216,38 @@ class TorchScorer:
         """Halves the batch while memory does not suffice; a single picture then abstains."""
         if not images:
             return []
-        try:
-            answer = self.level_logits(images)
-        except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
-                raise
-        else:
-            return [self._picture_scores(answer, row) for row in range(len(images))]
-        # Outside the except clause, whose traceback would keep the failed batch's tensors alive.
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
-        if len(images) == 1:
-            return [self._all_abstained(OUT_OF_MEMORY)]
         half = len(images) // 2
+        if len(images) <= self._batch_size:
+            try:
+                answer = self._read(images)
+            except (MemoryError, RuntimeError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+            else:
+                return [self._picture_scores(answer, row) for row in range(len(images))]
+            # Outside the except clause, whose traceback would keep the batch's tensors alive.
+            if self._device.type == "cuda":
+                torch.cuda.empty_cache()
+            if len(images) == 1:
+                return [self._all_abstained(OUT_OF_MEMORY)]
+            self._batch_size = half  # the next batch would not fit either
         return self._score_fitted(images[:half]) + self._score_fitted(images[half:])
+
+    @torch.inference_mode()
+    def _read(self, fitted: Sequence[Image.Image]) -> LevelLogits:
+        count = len(fitted)
+        if self._compiled:  # one program for each power of two
+            fitted = [*fitted, *[fitted[0]] * (2 ** math.ceil(math.log2(count)) - count)]
+        logits, mass = self._answer(self._patches(fitted))
+        # The only copy from the device, and so the only wait for it, in a batch.
+        return LevelLogits(logits[:count].cpu(), mass[:count].cpu())
+
+    def _patches(self, fitted: Sequence[Image.Image]) -> Tensor:
+        """On the device; outside of what is compiled, because a CUDA graph begins there."""
+        patches = picture_patches(self.base.processor, fitted)
+        if self._device.type == "cuda":
+            patches = patches.pin_memory()  # copied without waiting
+        return patches.to(self._device, non_blocking=True)
 
     def _forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
         """Patches of B pictures to level logits (B, K, L) and mass (B, K), fp32 on the device."""
@@ -247,7 +261,7 @@ class TorchScorer:
 
     def _states(self, patches: Tensor) -> Tensor:
         """Last hidden states (B, K, H), fp32, in the rubric's order."""
-        pictures = self._tower(patches.to(self._device, non_blocking=True))  # (B, T, H)
+        pictures = self._tower(patches)  # (B, T, H)
         states = torch.cat([group.run(pictures, group.lora) for group in self._groups])
         return states[self._order].transpose(0, 1).float()
 
@@ -266,7 +280,7 @@ class TorchScorer:
 
     def _blank_patches(self, count: int) -> Tensor:
         page = Image.new("RGB", (self._image.size_px, self._image.size_px))
-        return picture_patches(self.base.processor, [page] * count)
+        return self._patches([page] * count)
 
     def _fitting_batch(self) -> int:
         """Pictures a pass that fit beside the model, measured; halved later if they do not."""
@@ -339,7 +353,7 @@ def load_scorer(
     Args:
         base: folder of the base model, with its ``profile.json``.
         adapters: adapter folder per dimension slug; a missing one is scored by prompting.
-        device: "auto" takes a CUDA device if there is one, else Apple's GPU, else the processor.
+        device: as ``ml.bundle.pick_device`` takes it.
         dtype: None takes bf16 on CUDA and fp32 elsewhere.
         batch_size: pictures per pass; None takes what fits into the GPU's memory.
         compiled: through torch.compile, if it works here: minutes at the start, faster after.
@@ -347,15 +361,13 @@ def load_scorer(
             little from those of the whole weights.
 
     Raises:
-        BundleError: something does not fit; the sentence says what.
+        EngineError: there is no such device, or something does not fit; the sentence says what.
     """
     torch.set_num_threads(int(os.environ.get("KIDSART_TORCH_THREADS", "2")))
-    if device == "auto":
-        device = "mps" if torch.backends.mps.is_available() else "cpu"
-        device = "cuda" if torch.cuda.is_available() else device
+    chosen = pick_device(device)
     if dtype is None:
-        dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
-    loaded = load_base(base, torch.device(device), dtype, four_bit)
+        dtype = torch.bfloat16 if chosen.type == "cuda" else torch.float32
+    loaded = load_base(base, chosen, dtype, four_bit)
     return TorchScorer(loaded, adapters, rubric, batch_size, compiled)
 
 
@@ -389,6 +401,8 @@ def _log_total(last: Tensor, head: Tensor) -> Tensor:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    """The CPU allocator raises a plain RuntimeError."""
+    """The CPU allocator, Apple's GPU and cuBLAS raise a plain RuntimeError."""
     known = isinstance(error, (torch.OutOfMemoryError, MemoryError))
-    return known or "can't allocate memory" in str(error)
+    text = str(error).lower()
+    words = ("can't allocate memory", "out of memory", "alloc_failed")
+    return known or any(part in text for part in words)

@@ -27,9 +27,10 @@ from accelerate import PartialState
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ml.arguments import not_negative
 from ml.bundle import load_base
 from ml.calibration import MIN_SCORES, calibrated, interval
-from ml.dataset import Split, read_dataset, splits, variants_of
+from ml.dataset import PLAIN, Split, read_dataset, splits, variants_of
 from ml.errors import EngineError
 from ml.evaluate import evaluate
 from ml.evaluation_report import evaluation_table
@@ -50,6 +51,7 @@ from ml.views import ViewCache
 log = logging.getLogger(__name__)
 Floats = NDArray[np.float64]
 FEWEST = 8  # labeled pictures to learn a dimension from
+BATCH = 64  # pictures that a method to compare with reads at a time
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,9 @@ def main(argv: Sequence[str]) -> int:
     run = Run(arguments, state)
     results = run.everything()
     state.wait_for_everyone()
-    if state.is_main_process:
-        run.report(results)
+    if not state.is_main_process:
+        return 0
+    run.report(results)
     return 0 if any(method.values() for method in results.values()) else 1
 
 
@@ -83,6 +86,8 @@ class Run:
         self.arguments, self.state = arguments, state
         self.started = time.time()
         self.out: Path = arguments.out
+        if self.out.exists() and not self.out.is_dir():
+            raise EngineError(f"{self.out} is a file; --out names a folder.")
         if arguments.folds and arguments.folds < 3:
             raise EngineError("Cross-validation needs at least 3 folds: one of them is stopped by.")
         rubric = read_rubric(arguments.rubric) if arguments.rubric else KIDSART
@@ -98,19 +103,23 @@ class Run:
         self.image = (
             profile.image if same else replace(profile.image, name=f"letterbox-{px}", size_px=px)
         )
-        self.settings = self._settings(profile.sha256)
+        device = torch.device("cpu") if arguments.device == "cpu" else state.device
+        dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+        self.settings = self._settings(profile.sha256, device, dtype)
         if state.is_main_process:
             self._claim_folder()
         state.wait_for_everyone()
-        device = "cpu" if arguments.device == "cpu" else str(state.device)
-        dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
-        self.base = load_base(arguments.base, torch.device(device), dtype, arguments.four_bit)
+        self.base = load_base(arguments.base, device, dtype, arguments.four_bit)
         self.rubric = rubric
 
     def everything(self) -> dict[str, dict[str, Told]]:
         """What each method tells of each dimension, over all folds."""
-        for name, why in self.data.skipped:
-            log.warning("left out %s: %s", name, why)
+        if self.state.is_main_process:
+            for name, why in self.data.skipped:
+                log.warning("left out %s: %s", name, why)
+            for slug in self.slugs:
+                if not any(self.data.labeled(slug, split.test) for split in self.splits):
+                    log.warning("%s: no level among the pictures to report; no figures", slug)
         return {method: self._method(method) for method in self.arguments.methods}
 
     # ------------------------------------------------------------------------------- methods
@@ -118,19 +127,16 @@ class Run:
         log.info("%s: %s", method, METHODS[method])
         if method in ("adapters", "joint"):
             return self._fitted(method)
+        if not self.state.is_main_process:  # the others are not worth sharing out
+            return {}
         if method == "ridge-measures":
             measures = measures_of(self.data)
             return self._by_rows(lambda place, rows: ridge(measures, rows, self._scale))
         prompt = LEVELS_PROMPT if method == "prompt-levels" else RUBRIC_PROMPT
         reader = LevelReader(self.base, self.rubric, prompt, self.image)
-        views = self._views(reader, (0,))
-        everyone = range(len(self.data.names))
+        views = self._views(reader, (PLAIN,), alone=True)
         if method == "ridge-vision":
-            tokens = torch.cat([
-                views.views(part, [0] * len(part)).float()
-                for part in (list(everyone)[i : i + 64] for i in range(0, len(everyone), 64))
-            ])  # fmt: skip
-            pooled = torch.cat([tokens.mean(1), tokens.std(1)], 1).numpy().astype(np.float64)
+            pooled = self._pooled(views)
             return self._by_rows(lambda place, rows: ridge(pooled, rows, self._scale))
         if method == "head":
             states = {place: self._states(reader, views, place) for place in self._places()}
@@ -164,7 +170,7 @@ class Run:
             self.recipe.gradient_checkpointing,
         )
         variants = {v for slug in self.slugs for v in variants_of(slug, self.rubric)}
-        views = self._views(reader, tuple(sorted(variants)) if self.recipe.augment else (0,))
+        views = self._views(reader, tuple(sorted(variants)) if self.recipe.augment else (PLAIN,))
         groups = [[place] for place in self._places()]
         if method == "joint":
             groups = [list(self._places())]
@@ -232,7 +238,7 @@ class Run:
         metrics = evaluate(
             {task.slug: np.array(scores)}, {task.slug: labels}, self._scale,
             seed=self.arguments.seed,
-            intervals={task.slug: np.array(ends)} if ends and rows else None,
+            intervals={task.slug: np.array(ends)} if ends else None,
         )["dimensions"][task.slug]  # fmt: skip
         if not self.arguments.folds and method == "adapters":
             save_adapter(
@@ -242,21 +248,22 @@ class Run:
                 {**metrics_of(metrics), "train": len(task.train)},
             )  # fmt: skip
         told = {"rows": rows, "scores": scores, "intervals": ends, "progress": asdict(progress)}
-        path = self._told_path(method, task.slug, fold)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_suffix(".tmp")
-        aside.write_text(json.dumps(told))
-        aside.replace(path)  # last: its being there means that the dimension is done
+        # Last: its being there means that the dimension is done.
+        _write_json(self._told_path(method, task.slug, fold), told)
 
     def _calibration(
         self, reader: LevelReader, views: ViewCache, task: Task, weights: LoraWeights
     ) -> Calibration | None:
-        """On the validation pictures, which no step was taken on; None if they are too few."""
+        """On the validation pictures, which no step was taken on; None if they are too few.
+
+        In every fold or in none: a table of calibrated and of raw scores would compare nothing.
+        """
         rows = list(task.validation)
-        if len(rows) < MIN_SCORES:
+        fewest = min(len(self.data.labeled(task.slug, split.validation)) for split in self.splits)
+        if fewest < MIN_SCORES:
             log.warning(
                 "%s: %d held-out levels are too few to calibrate (%d are needed); its scores have "
-                "no range", task.slug, len(rows), MIN_SCORES,
+                "no range", task.slug, fewest, MIN_SCORES,
             )  # fmt: skip
             return None
         logits = read_logits(reader, views, task.place, weights, rows)
@@ -287,23 +294,39 @@ class Run:
     def _scale(self) -> tuple[int, int]:
         return self.rubric.first_level, self.rubric.last_level
 
-    def _views(self, reader: LevelReader, variants: tuple[int, ...]) -> ViewCache:
+    def _views(
+        self, reader: LevelReader, variants: tuple[int, ...], alone: bool = False
+    ) -> ViewCache:
+        """Sees what is not seen yet; together with the other processes, unless ``alone``."""
         cache = ViewCache(self.out / "cache", reader, self.data, variants)
-        share = -(-cache.rows // self.state.num_processes)
+        rank, world = (0, 1) if alone else (self.state.process_index, self.state.num_processes)
+        share = -(-cache.rows // world)
         with tqdm(desc="seeing", total=share, unit="picture", disable=None, leave=False) as bar:
-            cache.fill(lambda rows: bar.update(rows) and None, self.state.process_index,
-                       self.state.num_processes)  # fmt: skip
-        self.state.wait_for_everyone()
+            cache.fill(lambda rows: bar.update(rows) and None, rank, world)
+        if not alone:
+            self.state.wait_for_everyone()
         return cache
 
+    def _pooled(self, views: ViewCache) -> Floats:
+        """(N, 2H): mean and spread of each picture's tokens."""
+        parts = [
+            torch.cat([tokens.mean(1), tokens.std(1)], 1)
+            for rows in self._batches()
+            for tokens in [views.views(rows, [PLAIN] * len(rows)).float()]
+        ]
+        return torch.cat(parts).numpy().astype(np.float64)
+
     def _states(self, reader: LevelReader, views: ViewCache, place: int) -> torch.Tensor:
-        rows = list(range(len(self.data.names)))
         with torch.no_grad():
             parts = [
-                reader.states(views.views(part, [0] * len(part)), place, None).float().cpu()
-                for part in (rows[i : i + 64] for i in range(0, len(rows), 64))
+                reader.states(views.views(rows, [PLAIN] * len(rows)), place, None).float().cpu()
+                for rows in self._batches()
             ]
         return torch.cat(parts)
+
+    def _batches(self) -> list[list[int]]:
+        rows = list(range(len(self.data.names)))
+        return [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
 
     def _told_path(self, method: str, slug: str, fold: int) -> Path:
         return self.out / "told" / method / f"{slug}-{fold}.json"
@@ -319,13 +342,16 @@ class Run:
             rows = [row for part in parts for row in part["rows"]]
             scores = np.array([score for part in parts for score in part["scores"]], dtype=float)
             ends = None
-            if all(part["intervals"] for part in parts):
-                ends = np.array([end for part in parts for end in part["intervals"]], dtype=float)
+            if all(part["intervals"] is not None for part in parts):
+                pairs = [pair for part in parts for pair in part["intervals"]]
+                ends = np.array(pairs, dtype=float).reshape(-1, 2)
             told[slug] = Told(rows, scores, ends)
         return told
 
     # ------------------------------------------------------------------------- what is written
-    def _settings(self, base_sha256: str) -> dict[str, Any]:
+    def _settings(
+        self, base_sha256: str, device: torch.device, dtype: torch.dtype
+    ) -> dict[str, Any]:
         """All that decides the figures; a resume with anything else is refused."""
         a = self.arguments
         return {
@@ -338,6 +364,8 @@ class Run:
             "px": self.image.size_px,
             "folds": a.folds,
             "seed": a.seed,
+            "device": device.type,
+            "dtype": str(dtype).removeprefix("torch."),
             "four_bit": a.four_bit,
             "recipe": json.loads(json.dumps(asdict(self.recipe))),
         }
@@ -345,16 +373,20 @@ class Run:
     def _claim_folder(self) -> None:
         path = self.out / "run.json"
         if path.exists():
-            before = json.loads(path.read_text())["settings"]
-            changed = sorted(k for k in self.settings if before.get(k) != self.settings[k])
             if not self.arguments.resume:
                 raise EngineError(f"{self.out} holds a run already: add --resume, or name another.")
+            try:
+                before = json.loads(path.read_text())["settings"]
+            except (ValueError, KeyError, TypeError):
+                raise EngineError(f"{path} is damaged; start again in another folder.") from None
+            changed = sorted(k for k in self.settings if before.get(k) != self.settings[k])
             if changed:
                 raise EngineError(
                     f"{self.out} holds a run with another {', '.join(changed)}; it cannot go on."
                 )
             return
-        self.out.mkdir(parents=True, exist_ok=True)
+        if self.arguments.resume:
+            log.warning("%s holds no run to go on with; starting one", self.out)
         record = {
             "settings": self.settings,
             "versions": package_versions(),
@@ -363,7 +395,7 @@ class Run:
             "pictures": list(self.data.names),
             "left_out": [list(pair) for pair in self.data.skipped],
         }
-        path.write_text(json.dumps(record, indent=1) + "\n")
+        _write_json(path, record)
 
     def report(self, results: Mapping[str, Mapping[str, Told]]) -> None:
         """Predictions as CSV, figures as JSON, a card to read, and a table on the screen."""
@@ -371,7 +403,7 @@ class Run:
         for method, told in results.items():
             if told:
                 figures[method] = self._figures(method, told)
-        (self.out / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n")
+        _write_json(self.out / "metrics.json", figures)
         if "adapters" in figures:
             self.write_card(figures["adapters"])
             sys.stdout.write(evaluation_table(figures["adapters"]) + "\n")
@@ -407,7 +439,8 @@ class Run:
     def write_card(self, figures: Mapping[str, Any]) -> None:
         card = training_card(
             self.out.resolve().name, self.base.profile, self.settings, figures,
-            len(self.data.names), len(self.data.skipped), time.time() - self.started,
+            len(self.data.names), len(self.data.skipped), bool(self.data.children),
+            time.time() - self.started,
         )  # fmt: skip
         (self.out / "MODEL_CARD.md").write_text(card, encoding="utf-8")
 
@@ -421,6 +454,14 @@ def comparison_table(figures: Mapping[str, Mapping[str, Any]]) -> str:
         texts = ["-" if cell is None else f"{cell:.3f}" for cell in cells]
         lines.append(f"{method:<22}" + "".join(f"{text:>10}" for text in texts))
     return "\n".join(lines) + "\n"
+
+
+def _write_json(path: Path, value: object) -> None:
+    """Aside, then renamed in one step: a kill leaves the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".tmp")
+    aside.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n")
+    aside.replace(path)
 
 
 def _expectation(
@@ -490,7 +531,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--layout", choices=tuple(PROMPT_OF), default="lora",
                         help="where adapters act: everywhere, or on the answer only")  # fmt: skip
     parser.add_argument("--config", type=Path, metavar="FILE", help="recipe as JSON")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=not_negative, default=0)
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--rubric", type=Path, metavar="FILE", help="a rubric of your own (JSON)")
     parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), default=["adapters"],

@@ -7,12 +7,26 @@ from typing import Any
 
 from ml.profiles import BaseProfile
 
-TEXT = """# Adapters {name}
+ONE_SPLIT = (
+    "Of these, most to learn from, a part to choose the epoch and to calibrate by (the ranges are "
+    "therefore a little too narrow, if anything), and a part that was used for nothing but the "
+    "figures below."
+)
+FOLDS = (
+    "{folds} times a model of its own was trained, each to report on another part of them; no "
+    "adapter was kept, and the figures below are of all {folds}."
+)
+BY_CHILD = "No child's pictures lie in two parts; school grades, if known, are spread evenly."
+BY_PICTURE = (
+    "**Nobody said which child made which picture**, so pictures by one child may lie in several "
+    "parts, and the figures may be better than for children the model has never seen."
+)
+TEXT = """# {title} {name}
 
 One adapter per dimension on **{base}** (`{sha}`), layout `{layout}`, pictures of {px} px.{demo}
-{pictures} pictures with levels{left_out}; a seeded split by child, spread over grades: most to
-learn from, a part to stop and calibrate by, and a part that was used for nothing but the figures
-below.
+{pictures} pictures with levels{left_out}. {split}
+
+{children}
 
 | dimension | n | Spearman | 95 % | kappa | MAE | right | mode right | range holds | two people |
 |---|---|---|---|---|---|---|---|---|---|
@@ -38,6 +52,7 @@ def training_card(
     figures: Mapping[str, Any],
     pictures: int,
     left_out: int,
+    by_child: bool,
     seconds: float,
 ) -> str:
     demo = " **The base is the demo model: not for grading.**" if base.demo else ""
@@ -50,6 +65,9 @@ def training_card(
         demo=demo,
         pictures=pictures,
         left_out=f", {left_out} more could not be read" if left_out else "",
+        title="Cross-validation of adapters" if settings["folds"] else "Adapters",
+        split=(FOLDS if settings["folds"] else ONE_SPLIT).format(folds=settings["folds"]),
+        children=BY_CHILD if by_child else BY_PICTURE,
         rows="\n".join(_row(slug, f) for slug, f in figures["dimensions"].items()),
         seed=settings["seed"],
         minutes=seconds / 60,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,26 +13,28 @@ import torch
 from torch import Tensor
 
 from ml.dataset import Dataset, read_variant
+from ml.errors import EngineError
 from ml.levels import LevelReader
 
 BATCH = 16
+LINE = 64  # bytes; rows begin at a multiple, so that they can be read as numbers
 
 
 class ViewCache:
-    """``ml.fitting.Samples`` from a file of fixed-size rows, variant by variant.
+    """``ml.fitting.Samples`` from files, one for each version of the pictures.
 
-    The file's name is a hash of all that the views depend on, so another base, prompt, picture
-    size or picture is another file. Several processes may each compute their share.
+    A file's name is a hash of all that its views depend on, so another base, prompt, picture size
+    or picture is another file. It begins with one byte a picture, which is set when the picture's
+    row is written: a run that was killed goes on where it was, with any number of processes.
     """
 
     def __init__(
         self, folder: Path, reader: LevelReader, data: Dataset, variants: Sequence[int]
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._reader, self._data = reader, data
-        self._slot = {variant: slot for slot, variant in enumerate(variants)}
+        self._reader, self._data, self._variants = reader, data, variants
         self._count = len(data.names)
-        one = reader.views(self._pixels([(0, variants[0])]))
+        one = reader.views(self._pixels([0], variants[0]))
         self._shape, self._dtype = tuple(one.shape[1:]), one.dtype
         depends = {
             "base": reader.base.profile.sha256,
@@ -41,55 +44,76 @@ class ViewCache:
             "dtype": str(self._dtype),
             "shape": self._shape,
             "pictures": data.hashes,
-            "variants": list(variants),
         }
         digest = hashlib.sha256(json.dumps(depends).encode()).hexdigest()[:16]
-        self._path = folder / f"views-{digest}.bin"
-        self._rows = self._count * len(variants)
-        self._file: Tensor | None = None
+        self._paths = {variant: folder / f"views-{digest}-{variant}.bin" for variant in variants}
+        self._files: dict[int, tuple[Tensor, Tensor]] = {}
 
     def fill(self, on_rows: Callable[[int], None], rank: int = 0, world: int = 1) -> None:
-        """Computes this process's share of what is missing; ``on_rows`` hears of finished rows."""
-        share = list(range(self._rows))[rank::world]
-        done_file = self._path.with_suffix(f".done-{rank}-of-{world}")
-        done = int(done_file.read_text()) if done_file.exists() and self._path.exists() else 0
-        store = self._open()
-        on_rows(min(done, len(share)))
-        for start in range(done, len(share), BATCH):
-            rows = share[start : start + BATCH]
-            slots = list(self._slot)
-            pixels = self._pixels([(r % self._count, slots[r // self._count]) for r in rows])
-            store[rows] = self._reader.views(pixels).cpu()
-            done_file.write_text(str(start + len(rows)))
-            on_rows(len(rows))
+        """Computes this process's share of what is missing; ``on_rows`` hears of finished rows.
+
+        Raises:
+            EngineError: the disk has no room for them.
+        """
+        self._check_room()
+        for variant in self._variants:
+            seen, store = self._open(variant)
+            share = range(rank, self._count, world)
+            missing = [row for row in share if not seen[row]]
+            on_rows(len(share) - len(missing))
+            for start in range(0, len(missing), BATCH):
+                rows = missing[start : start + BATCH]
+                store[rows] = self._reader.views(self._pixels(rows, variant)).cpu()
+                seen[rows] = 1
+                on_rows(len(rows))
 
     @property
     def size_bytes(self) -> int:
-        return self._rows * int(np.prod(self._shape)) * self._dtype.itemsize
+        return len(self._variants) * self._file_bytes
 
     @property
     def rows(self) -> int:
-        return self._rows
+        return len(self._variants) * self._count
 
     def views(self, rows: Sequence[int], variants: Sequence[int]) -> Tensor:
         """(B, ...) views of pictures ``rows``, each in its variant."""
-        places = [
-            self._slot[variant] * self._count + row
-            for row, variant in zip(rows, variants, strict=True)
-        ]
-        return self._open()[places]
+        kinds = np.asarray(variants)
+        found = torch.empty(len(rows), *self._shape, dtype=self._dtype)
+        for variant in set(variants):
+            at = np.flatnonzero(kinds == variant).tolist()
+            found[at] = self._open(variant)[1][[rows[k] for k in at]]
+        return found
 
-    def _open(self) -> Tensor:
-        if self._file is None:
-            size = self._rows * int(np.prod(self._shape))
-            flat = torch.from_file(str(self._path), shared=True, size=size, dtype=self._dtype)
-            self._file = flat.view(self._rows, *self._shape)
-        return self._file
+    @property
+    def _file_bytes(self) -> int:
+        return self._flags + self._count * int(np.prod(self._shape)) * self._dtype.itemsize
 
-    def _pixels(self, wanted: Sequence[tuple[int, int]]) -> np.ndarray:
+    @property
+    def _flags(self) -> int:
+        return -(-self._count // LINE) * LINE
+
+    def _open(self, variant: int) -> tuple[Tensor, Tensor]:
+        """(N,) which rows are there, and (N, ...) the rows; both are the file itself."""
+        if variant not in self._files:
+            path = str(self._paths[variant])
+            file = torch.from_file(path, shared=True, size=self._file_bytes, dtype=torch.uint8)
+            rows = file[self._flags :].view(self._dtype).view(self._count, *self._shape)
+            self._files[variant] = file[: self._count], rows
+        return self._files[variant]
+
+    def _check_room(self) -> None:
+        """A full disk would end the process without a word, because the files are mapped."""
+        there = [path.stat().st_blocks * 512 for path in self._paths.values() if path.exists()]
+        lacks = self.size_bytes - sum(there)
+        folder = next(iter(self._paths.values())).parent
+        if lacks > shutil.disk_usage(folder).free:
+            raise EngineError(
+                f"What the model sees of the pictures takes {lacks / 2**30:.1f} GiB more in "
+                f"{folder}, and the disk has less. Choose another --out, or fewer --px."
+            )
+
+    def _pixels(self, rows: Sequence[int], variant: int) -> np.ndarray:
+        image = self._reader.image
         return np.stack(
-            [
-                np.asarray(read_variant(self._data.paths[row], variant, self._reader.image))
-                for row, variant in wanted
-            ]
+            [np.asarray(read_variant(self._data.paths[row], variant, image)) for row in rows]
         )

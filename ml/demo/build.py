@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 import os
 import shutil
 import sys
@@ -21,12 +22,13 @@ import torch
 from torch import Tensor
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
+from ml.arguments import not_negative, positive
 from ml.atlas import ATLAS, make_atlas
 from ml.bundle import load_base
 from ml.demo.card import model_card
 from ml.demo.evaluate import check, scorer_of
 from ml.demo.model import demo_config, demo_processor, new_model
-from ml.demo.pictures import IMAGE, PictureSet, draw_files, draw_training_set
+from ml.demo.pictures import CELL_PX, IMAGE, PictureSet, draw_files, draw_training_set, image_of
 from ml.demo.pretrain import prepare_tower, teach_language, teach_tower
 from ml.demo.targets import measure
 from ml.errors import EngineError
@@ -36,6 +38,7 @@ from ml.passes import ask
 from ml.processing import ImageOnlyProcessor, patches_of, save_processor
 from ml.profiles import (
     BaseProfile,
+    ImageProfile,
     read_adapter_profile,
     sha256_of_base,
     write_profile,
@@ -62,6 +65,8 @@ class Plan:
     language_steps: int = 220
 
 
+# To compare picture sizes: begins with the weights of the demo model that is there.
+BRIEF = Plan(1500, 400, 600, 1024, 250, 80)
 QUICK = Plan(60, 48, 12, 256, 6, 40)  # proves that the parts fit together, learns nothing
 # What a base of this size needs; the published values are for a 7B model. Compared in
 # docs/experiments.md.
@@ -73,8 +78,18 @@ LAYOUT = "activated"  # of the committed model: as good, and three times as fast
 
 
 class Build:
-    def __init__(self, out: Path, seed: int, plan: Plan, layout: str) -> None:
+    def __init__(
+        self,
+        out: Path,
+        seed: int,
+        plan: Plan,
+        layout: str,
+        size_px: int = IMAGE.size_px,
+        begin_with: Path | None = None,
+    ) -> None:
+        """``begin_with``: a base whose weights are gone on from; else they are drawn anew."""
         self.out, self.seed, self.plan, self.layout = out, seed, plan, layout
+        self.image, self.begin_with = image_of(size_px), begin_with
         self.recipe = Recipe(**RECIPES[layout], seed=seed)
         self.check_seed = seed + 1000
         self.started = time.perf_counter()
@@ -84,7 +99,11 @@ class Build:
         """Builds aside, then replaces the old bundle, so that a broken build leaves it alone."""
         torch.set_num_threads(THREADS)
         processor = demo_processor()
-        model = new_model(processor.tokenizer, self.seed, config)
+        if self.begin_with:
+            model = load_base(self.begin_with, torch.device("cpu"), torch.float32).model
+            model.requires_grad_(True)
+        else:
+            model = new_model(processor.tokenizer, self.seed, config)
         with tempfile.TemporaryDirectory(dir=self.out.parent) as folder:
             aside = Path(folder) / self.out.name
             epochs = self._train(aside, model, processor)
@@ -102,32 +121,33 @@ class Build:
     ) -> dict[str, int]:
         plan = self.plan
         with self._stage("drawing"):
-            drawn = draw_training_set(plan.train_pictures, self.seed)
-            held_out = draw_training_set(plan.calibration_pictures, self.seed + 1)
+            drawn = draw_training_set(plan.train_pictures, self.seed, self.image)
+            held_out = draw_training_set(plan.calibration_pictures, self.seed + 1, self.image)
         with self._stage("vision tower"):
             targets, _ = measure(drawn)
-            prepare_tower(model, processor, drawn.pixels)
+            if not self.begin_with:
+                prepare_tower(model, processor, drawn.pixels)
             teach_tower(
                 model, processor, drawn.pixels, targets, plan.tower_steps, self.seed, self.log
             )
         with self._stage("language part"):
             features = _see_all(model, processor, drawn.pixels)
             questions = [
-                ask(processor, model.model, build_prompt(KIDSART, slug), IMAGE.size_px)
+                ask(processor, model.model, build_prompt(KIDSART, slug), self.image.size_px)
                 for slug in KIDSART.slugs
             ]
             teach_language(
                 model, processor, questions, features, targets, plan.language_steps, self.seed,
                 self.log,
             )  # fmt: skip
-            save_base(folder / "base", model, processor)
+            save_base(folder / "base", model, processor, self.image)
         with self._stage("adapters"):
             return self._adapters(folder, drawn, held_out)
 
     def _adapters(self, folder: Path, drawn: PictureSet, held_out: PictureSet) -> dict[str, int]:
         """Trains on the drawn pictures and their mirror images; stops and calibrates by others."""
         base = load_base(folder / "base", torch.device("cpu"), torch.float32)
-        reader = LevelReader(base, KIDSART, PROMPT_OF[self.layout], IMAGE)
+        reader = LevelReader(base, KIDSART, PROMPT_OF[self.layout], self.image)
         views = DrawnViews(reader, drawn, held_out)
         epochs = {}
         for k, slug in enumerate(KIDSART.slugs):
@@ -144,7 +164,7 @@ class Build:
                 calibration, {},
             )  # fmt: skip
             epochs[slug] = progress.best_epoch
-            self.log(f"adapter {slug}: validation Spearman {progress.best:.3f}")
+            self.log(f"adapter {slug}: validation Spearman {progress.best or math.nan:.3f}")
         return epochs
 
     def _check(
@@ -170,6 +190,7 @@ class Build:
             "plan": asdict(plan),
             "recipe": asdict(self.recipe),
             "layout": self.layout,
+            "size_px": self.image.size_px,
             "adapter_epochs": epochs,
             "parameters": sum(p.numel() for p in model.parameters()),
             "seconds": {stage: round(s, 1) for stage, s in self.seconds.items()},
@@ -220,19 +241,22 @@ def _see_all(
     model: Qwen2_5_VLForConditionalGeneration, processor: ImageOnlyProcessor, pixels: np.ndarray
 ) -> Tensor:
     """The tower's view of every picture, (N, tokens, H)."""
-    see = Tower(model.model.visual, IMAGE.size_px)
+    see = Tower(model.model.visual, pixels.shape[1])
     parts = (pixels[start : start + 100] for start in range(0, len(pixels), 100))
     return torch.cat([see(patches_of(part, processor)) for part in parts])
 
 
 def save_base(
-    folder: Path, model: Qwen2_5_VLForConditionalGeneration, processor: ImageOnlyProcessor
+    folder: Path,
+    model: Qwen2_5_VLForConditionalGeneration,
+    processor: ImageOnlyProcessor,
+    image: ImageProfile = IMAGE,
 ) -> None:
     model.save_pretrained(folder)
     save_processor(processor, folder)
     write_profile(
         BaseProfile(
-            BASE_NAME, sha256_of_base(folder), IMAGE, RUBRIC_PROMPT, demo=True, recipe=RECIPES
+            BASE_NAME, sha256_of_base(folder), image, RUBRIC_PROMPT, demo=True, recipe=RECIPES
         ),
         folder,
     )
@@ -253,12 +277,18 @@ def main(argv: Sequence[str]) -> int:
         description="Build the demo model from nothing, or draw a set of pictures with levels.",
     )
     parser.add_argument("action", choices=["build", "draw"])
-    parser.add_argument("--count", type=int, default=400, help="pictures to draw")
+    parser.add_argument("--count", type=positive, default=400, help="pictures to draw")
     parser.add_argument("--out", type=Path, default=BUNDLE)
     parser.add_argument("--layout", choices=RECIPES, default=LAYOUT)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=not_negative, default=1)
     parser.add_argument(
         "--quick", action="store_true", help="a tiny run that only shows that the parts fit"
+    )
+    parser.add_argument("--px", type=positive, default=IMAGE.size_px, help="a multiple of 28")
+    parser.add_argument(
+        "--brief",
+        action="store_true",
+        help="go on from the demo model that is there for some minutes, to compare sizes",
     )
     args = parser.parse_args(argv)
     out = args.out.resolve()
@@ -267,10 +297,16 @@ def main(argv: Sequence[str]) -> int:
             parser.error("draw needs --out DIR")
         draw_set(args.count, args.seed, out)
         return 0
+    if args.px % CELL_PX:
+        parser.error(f"--px must be a multiple of {CELL_PX}")
+    if args.brief and (args.quick or args.out == BUNDLE):
+        parser.error("--brief needs --out DIR, and no --quick")
     if out.exists() and not (out / "metrics.json").is_file():
         raise EngineError(f"{out} is there and is no demo model; name another folder.")
     out.parent.mkdir(parents=True, exist_ok=True)
-    build = Build(out, args.seed, QUICK if args.quick else Plan(), args.layout)
+    plan = QUICK if args.quick else BRIEF if args.brief else Plan()
+    begin_with = BUNDLE / "base" if args.brief else None
+    build = Build(out, args.seed, plan, args.layout, args.px, begin_with)
     metrics = build.run(_quick_config() if args.quick else None)
     mean = metrics["check"]["mean"]
     build.log(f"mean Spearman before {mean['spearman_before']}, after {mean['spearman']}: {out}")

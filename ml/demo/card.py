@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 TEXT = """# Demo model of KidsArt Web
@@ -70,10 +71,14 @@ def model_card(metrics: dict[str, Any]) -> str:
     )
 
 
+def _three(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
 def _row(slug: str, figures: dict[str, Any]) -> str:
-    low, high = figures["spearman_95"]
+    low, high = figures["spearman_95"] or (math.nan, math.nan)
     return (
-        f"| {slug} | {figures['spearman_before']:.3f} | **{figures['spearman']:.3f}** "
+        f"| {slug} | {_three(figures['spearman_before'])} | **{_three(figures['spearman'])}** "
         f"| {low:.2f} to {high:.2f} | {figures['mse']:.2f} | {figures['mse_of_the_mean']:.2f} "
         f"| {figures['coverage']:.0%} "
         f"| {figures['interval_width']:.1f} |"

@@ -32,7 +32,7 @@ def check(bundle: Path, pictures: Sequence[Path], levels: np.ndarray) -> dict[st
         for k, slug in enumerate(KIDSART.slugs)
     }
     means = {
-        key: round(float(np.mean([figures[key] for figures in dimensions.values()])), 3)
+        key: _round(_mean([figures[key] for figures in dimensions.values()]))
         for key in ("spearman_before", "spearman")
     }
     return {"pictures": len(pictures), "mean": means, "dimensions": dimensions}
@@ -84,11 +84,17 @@ def _figures(
     }
 
 
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Of nine figures, or of none: the mean of some would not be compared with like."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
+
+
 def _rounded(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_round(v) for v in value]
     return _round(value) if isinstance(value, float) else value
 
 
-def _round(value: float | None) -> float:
-    return round(float(value or 0.0), 3)
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(float(value), 3)

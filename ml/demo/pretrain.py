@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from transformers import Qwen2_5_VLForConditionalGeneration
 
 from ml.decoder import Decoder
-from ml.demo.pictures import IMAGE
 from ml.demo.targets import Targets, mirrored
 from ml.fitting import soft_levels
 from ml.passes import OrdinaryPass, Question
@@ -79,7 +78,7 @@ def teach_tower(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(_warm_then_cosine, steps))
     chance = np.random.default_rng(seed)
     recent: list[float] = []
-    see = Tower(model.model.visual, IMAGE.size_px)
+    see = Tower(model.model.visual, pixels.shape[1])
     model.train()
     for step in range(steps):
         batch = chance.integers(0, len(pixels), batch_size)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml.demo.pictures import CELLS, PictureSet, batches
+from ml.demo.pictures import CELL_PX, PictureSet, batches
 from ml.drawing import MARKS
 
 HUES = 12
@@ -29,7 +29,7 @@ class Standard:
 
 @dataclass(frozen=True)
 class Targets:
-    patches: Tensor  # (N, CELLS, CELLS, K) standardized: hues, color, edges, ink, kinds of mark
+    patches: Tensor  # (N, C, C, K) standardized: hues, color, edges, ink, kinds of mark
     whole: Tensor  # (N, 9 + kinds of mark): the causes in [-2, 2], amount of each mark
     impression: Tensor  # (N,) int 1..5: how strongly and busily the page is drawn on
 
@@ -82,7 +82,7 @@ def _standardized(values: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> n
 
 
 def _pixel_statistics(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Per cell (N, CELLS, CELLS, 20), and per picture (N, 3): tonal spread, edges, ink."""
+    """Per cell (N, C, C, 20), and per picture (N, 3): tonal spread, edges, ink."""
     cells, pages = zip(
         *(_statistics(pixels[part].astype(np.float32) / 255) for part in batches(len(pixels), 200)),
         strict=True,
@@ -91,10 +91,10 @@ def _pixel_statistics(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    n, side = len(x), x.shape[1]
+    n, side = len(x), x.shape[1] // CELL_PX
 
     def per_cell(values: np.ndarray) -> np.ndarray:
-        return values.reshape(n, CELLS, side // CELLS, CELLS, side // CELLS).mean((2, 4))
+        return values.reshape(n, side, CELL_PX, side, CELL_PX).mean((2, 4))
 
     def high(values: np.ndarray, quantile: float) -> np.ndarray:
         some = values.reshape(n, -1)[:, ::7]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -143,6 +144,38 @@ def test_a_rubric_of_one_s_own_names_the_dimensions(
     assert main([*arguments, "--rubric", str(tmp_path / "two.json")]) == 0
     atlas = json.loads((bundle.folder / "atlas.json").read_text())
     assert atlas["slugs"] == ["realism", "imagination"]
+
+
+def test_what_cannot_be_read_is_left_out_and_said(
+    bundle: Bundle, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mixed"
+    shutil.copytree(pictures, folder)
+    (folder / "notes.txt").write_text("not a picture")
+    assert main(["atlas", str(bundle.folder), "--images", str(folder), "--device", "cpu"]) == 0
+    assert "left out notes.txt" in capsys.readouterr().err
+    assert json.loads((bundle.folder / "atlas.json").read_text())["pictures"] == 12
+
+
+@pytest.mark.parametrize(
+    ("images", "plot", "sentence"),
+    [
+        ("nowhere", "atlas.png", "There is no folder"),
+        ("empty", "atlas.png", "There is no picture"),
+        ("pictures", "nowhere/atlas.png", "no folder"),
+    ],
+)
+def test_a_folder_that_is_missing_or_empty_is_one_sentence_and_keeps_the_atlas(
+    images: str, plot: str, sentence: str, bundle: Bundle, pictures: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    (tmp_path / "empty").mkdir()
+    (bundle.folder / "atlas.json").write_text("before")
+    given = pictures if images == "pictures" else tmp_path / images
+    arguments = ["atlas", str(bundle.folder), "--images", str(given), "--device", "cpu"]
+    assert main([*arguments, "--plot", str(tmp_path / plot)]) == 1
+    assert sentence in capsys.readouterr().err
+    assert (bundle.folder / "atlas.json").read_text() == "before"
 
 
 def test_one_adapter_alone_makes_no_atlas(pristine: Bundle, pictures: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ml.__main__ import main
-from ml.bench_models import PROMPTS, SHAPES, random_adapters, random_base
+from ml.bench_models import PROMPT_BY_LAYOUT, SHAPES, random_adapters, random_base
 from ml.bundle import load_adapter
 from ml.rubric import KIDSART
 from tests.ml.tiny_bundle import Bundle
@@ -51,7 +51,8 @@ def test_a_bundle_on_disk_can_be_measured(bundle: Bundle, tmp_path: Path) -> Non
     base = bundle.load().base
     for slug, folder in bundle.adapters.items():
         assert folder.name == slug
-    random_adapters(base, base.profile.image, PROMPTS["image_first"], bundle.folder / "adapters")
+    ordinary = PROMPT_BY_LAYOUT["image_first"]
+    random_adapters(base, base.profile.image, ordinary, bundle.folder / "adapters")
     arguments = ["--bundle", str(bundle.folder), "--px", "112", "--dtype", "fp32", "--batch", "1"]
     report = tmp_path / "report.json"
     arguments += ["--repeats", "1", "--no-training", "--report", str(report)]
@@ -59,10 +60,10 @@ def test_a_bundle_on_disk_can_be_measured(bundle: Bundle, tmp_path: Path) -> Non
     assert {row["model"] for row in json.loads(report.read_text())} == {"tiny"}
 
 
-@pytest.mark.parametrize("layout", PROMPTS)
+@pytest.mark.parametrize("layout", PROMPT_BY_LAYOUT)
 def test_random_adapters_are_loaded_like_any_other(layout: str, tmp_path: Path) -> None:
     base = random_base(TINY, 112, torch.device("cpu"), torch.float32)
-    folders = random_adapters(base, base.profile.image, PROMPTS[layout], tmp_path)
+    folders = random_adapters(base, base.profile.image, PROMPT_BY_LAYOUT[layout], tmp_path)
     assert tuple(folders) == KIDSART.slugs
     adapter = load_adapter(folders["realism"], base, KIDSART, "realism")
     assert adapter.profile.prompt.layout == layout

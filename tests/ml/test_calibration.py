@@ -53,6 +53,14 @@ def test_calibration_never_changes_the_order_of_two_pictures() -> None:
         assert max(scores) <= 5
 
 
+@pytest.mark.parametrize("broken", range(3))
+def test_what_is_no_number_is_not_calibrated_by(broken: int) -> None:
+    values = rated(100, seed=1)
+    values[broken][7] = np.nan
+    with pytest.raises(EngineError, match="no"):
+        fit_calibration(*values, LEVELS)
+
+
 def test_intervals_stay_on_the_scale() -> None:
     calibration = fit_calibration(*rated(100, seed=1), LEVELS)
     for expectation in (1.0, 3.0, 5.0):

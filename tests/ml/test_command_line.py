@@ -94,6 +94,30 @@ def test_a_missing_folder_is_one_sentence(
     assert printed.err.count("\n") == 1
 
 
+def test_a_device_that_is_not_there_is_one_sentence(
+    pristine: Bundle, drawn: Draw, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (picture,) = drawn(1)
+    for device in ("cuda:7", "xpu", "toaster", "meta"):
+        arguments = ["score", str(picture), "--base", str(pristine.base), "--device", device]
+        assert main(arguments) == 1
+        said = capsys.readouterr().err
+        assert device in said
+        assert said.count("\n") == 1
+
+
+def test_many_pictures_are_written_in_their_order(
+    pristine: Bundle,
+    drawn: Draw,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("ml.score.AT_ONCE", 2)
+    paths = drawn(5)
+    main(["score", *map(str, paths), "--json", "--base", str(pristine.base)])
+    assert [line["picture"] for line in json_lines(capsys)] == [str(path) for path in paths]
+
+
 @pytest.mark.parametrize("arguments", [[], ["score"], ["score", "x.png", "--batch", "0"], ["fly"]])
 def test_misuse_ends_with_status_2(
     arguments: list[str], capsys: pytest.CaptureFixture[str]

@@ -71,6 +71,26 @@ def test_pictures_without_a_child_are_not_taken_for_one_child_s() -> None:
     assert [len(part) for part in split_dataset(data, 0)] == pytest.approx([140, 30, 30], abs=4)
 
 
+def test_copies_of_one_file_stay_together_where_no_child_is_known() -> None:
+    data = made_up()
+    copied = replace(data, children=None, hashes=tuple(str(n % 50) for n in range(200)))
+    parts = split_dataset(copied, 0)
+    files = [{copied.hashes[row] for row in part} for part in parts]
+    assert not files[0] & files[1] | files[0] & files[2] | files[1] & files[2]
+
+
+def test_a_child_that_is_called_like_a_row_is_not_taken_for_it() -> None:
+    data = replace(made_up(20), children=("", "", *("0",) * 18), hashes=("a",) * 20)
+    with pytest.raises(EngineError, match="by 2 children"):
+        split_dataset(data, 0)
+
+
+@pytest.mark.parametrize(("count", "folds"), [(4, 0), (4, 3)])
+def test_too_few_children_for_parts_of_their_own_are_an_error(count: int, folds: int) -> None:
+    with pytest.raises(EngineError, match="too few"):
+        splits(made_up(count), 0, folds)
+
+
 def test_with_folds_every_picture_is_reported_once_and_never_learned_from_then() -> None:
     folds = splits(made_up(), 0, folds=5)
     assert sorted(row for fold in folds for row in fold.test) == list(range(200))

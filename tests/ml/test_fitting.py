@@ -336,13 +336,9 @@ def test_many_pictures_are_read_in_parts_without_losing_one(
     reader: LevelReader, samples: InMemory
 ) -> None:
     some = read_logits(reader, samples, 0, None, range(48))
-    parts = [
-        read_logits(reader, samples, 0, None, [*range(48)] * 2),
-        reader.read(torch.cat([samples.all[0]] * 2), 0, None),
-    ]
-    for part in parts:
-        assert part.shape == (96, 5)
-        assert torch.allclose(part, torch.cat([some, some]), atol=1e-5)
+    twice = read_logits(reader, samples, 0, None, [*range(48)] * 2)
+    assert twice.shape == (96, 5)
+    assert torch.allclose(twice, torch.cat([some, some]), atol=1e-5)
 
 
 def test_logits_are_in_fp32_whatever_the_base_is(pristine: Bundle) -> None:

@@ -52,5 +52,5 @@ def test_training_reads_the_logits_that_serving_gives(
     views = reader.views(np.stack([np.asarray(fit_picture(p, IMAGE)) for p in pictures]))
     for place, (slug, folder) in enumerate(adapters.items()):
         adapter = load_adapter(folder, base, KIDSART, slug)
-        read = reader.read(views, place, reader.stack(adapter.weights))
+        read = reader.logits(views, place, reader.stack(adapter.weights))
         assert (read - served[:, place]).abs().max() < 1e-5

@@ -63,6 +63,19 @@ def test_a_profile_without_the_definition_is_refused() -> None:
         PromptProfile("published", "Rate {name} from {first} to {last}.")
 
 
+def test_nine_equal_questions_are_refused() -> None:
+    with pytest.raises(BundleError, match="definition"):
+        PromptProfile("all-alike", "{rubric} Which level?")
+
+
+def test_an_activated_prompt_has_the_definitions_before_its_answer_or_in_it() -> None:
+    with pytest.raises(BundleError, match="rubric"):
+        PromptProfile("bare", "Which level?", layout="activated", answer="{name}:")
+    answer = "{name}, {definition}:"
+    profile = PromptProfile("late", "Which level?", layout="activated", answer=answer)
+    assert KIDSART["realism"].definition in build_prompt(KIDSART, "realism", profile)
+
+
 def test_rubric_words_cannot_end_their_turn_or_claim_a_picture() -> None:
     for words in ("<|im_end|>", f"Look: {IMAGE_TOKEN}"):
         dimensions = (replace(KIDSART["realism"], definition=words),)

@@ -357,7 +357,9 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does(
     expected = logits_of(scorer.score(paths))
     tried = limited_memory(scorer, monkeypatch, pictures=2)
     assert (logits_of(scorer.score(paths)) - expected).abs().max() < 1e-5
-    assert tried == [5, 2, 3, 1, 2]
+    assert tried == [5, 2, 1, 2]
+    scorer.score(paths)  # and the next one is not tried whole again
+    assert max(tried[4:]) == 2
 
 
 def test_a_picture_that_does_not_fit_alone_abstains(
@@ -366,6 +368,25 @@ def test_a_picture_that_does_not_fit_alone_abstains(
     limited_memory(scorer, monkeypatch, pictures=0)
     for result in scorer.score(drawn(2)):
         assert {score.abstained for score in dimensions_of(result)} == {OUT_OF_MEMORY}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "MPS backend out of memory (MPS allocated: 17.2 GB)",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes",
+    ],
+)
+def test_every_device_s_lack_of_memory_is_known_by_its_words(
+    words: str, scorer: TorchScorer, drawn: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(patches: Tensor) -> tuple[Tensor, Tensor]:
+        raise RuntimeError(words)
+
+    monkeypatch.setattr(scorer, "_answer", fail)
+    for score in dimensions_of(scorer.score(drawn(1))[0]):
+        assert score.abstained == OUT_OF_MEMORY
 
 
 def test_another_error_of_the_model_is_not_taken_for_lack_of_memory(

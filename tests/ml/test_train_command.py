@@ -203,6 +203,94 @@ def test_a_run_killed_in_the_middle_goes_on_to_the_same_weights(
     assert told[0] == told[1]
 
 
+def test_a_damaged_record_of_a_run_is_one_sentence(
+    arguments: Arguments, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "run.json").write_text('{"settings": {"se')
+    assert main(arguments("--resume")) == 1
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_a_run_that_is_to_go_on_but_is_not_there_starts_and_says_so(
+    arguments: Arguments, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert main(arguments("--resume", "--methods", "ridge-measures")) == 0
+    assert "no run to go on with" in caplog.text
+
+
+def test_a_file_is_no_folder_for_a_run(
+    arguments: Arguments, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").write_text("mine")
+    assert main(arguments()) == 1
+    assert "is a file" in capsys.readouterr().err
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+@pytest.mark.parametrize("seed", ["-1", "one"])
+def test_a_seed_is_a_whole_number(
+    seed: str, arguments: Arguments, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments("--seed", seed))
+    assert "--seed" in capsys.readouterr().err
+
+
+def test_folds_are_all_calibrated_or_none(
+    arguments: Arguments, drawings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    rows = list(csv.DictReader((drawings / "labels.csv").open()))[:71]
+    with (tmp_path / "odd.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    monkeypatch.setattr("ml.train.MIN_SCORES", 24)  # 71 in thirds: 24, 24 and 23
+    few = ("--dimensions", "color_richness", "--folds", "3")
+    assert main(arguments("--labels", str(tmp_path / "odd.csv"), *few)) == 0
+    assert "23 held-out levels are too few" in caplog.text
+    told = (tmp_path / "out" / "predictions" / "adapters.csv").read_text()
+    assert "color_richness_low" not in told
+    card = (tmp_path / "out" / "MODEL_CARD.md").read_text()
+    assert "no\nadapter was kept" in card or "no adapter was kept" in card
+
+
+def test_the_card_says_when_nobody_knows_the_children(
+    arguments: Arguments, drawings: Path, tmp_path: Path
+) -> None:
+    rows = list(csv.DictReader((drawings / "labels.csv").open()))
+    lines = [f"{row['name']},{row['realism']}" for row in rows]
+    (tmp_path / "alone.csv").write_text("name,realism\n" + "\n".join(lines[1:]) + "\n")
+    labels = ("--labels", str(tmp_path / "alone.csv"))
+    assert main(arguments(*labels, out="alone")) == 0
+    assert main(arguments("--dimensions", "realism", out="known")) == 0
+    cards = [(tmp_path / out / "MODEL_CARD.md").read_text() for out in ("alone", "known")]
+    assert ["Nobody said which child" in card for card in cards] == [True, False]
+    assert ["No child's pictures lie in two parts" in card for card in cards] == [False, True]
+
+
+def test_a_dimension_without_a_level_to_report_keeps_its_ranges_and_is_said(
+    arguments: Arguments, drawings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    main(arguments("--methods", "ridge-measures", out="split"))
+    record = json.loads((tmp_path / "split" / "run.json").read_text())
+    reported = {record["pictures"][row] for row in record["split"][0]["test"]}
+    rows = list(csv.DictReader((drawings / "labels.csv").open()))
+    for row in rows:
+        row["realism"] = "" if row["name"] in reported else row["realism"]
+    with (tmp_path / "less.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    assert main(arguments("--labels", str(tmp_path / "less.csv"))) == 0
+    assert "realism: no level among the pictures to report" in caplog.text
+    figures = json.loads((tmp_path / "out" / "metrics.json").read_text())["adapters"]["dimensions"]
+    assert figures["realism"]["n"] == 0
+    assert figures["color_richness"]["n"] > 0
+
+
 @pytest.mark.slow
 def test_two_processes_give_the_figures_of_one(arguments: Arguments, tmp_path: Path) -> None:
     assert main(arguments(out="one")) == 0
