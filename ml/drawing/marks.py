@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -34,9 +35,11 @@ class MarksMap:
         self._pens[kind].line(_points(line), fill=255, width=2)
 
     def shares(self, cells: int) -> np.ndarray:
-        """(cells, cells, len(MARKS)) in [0, 1]; ``cells`` divides SIDE."""
+        """(cells, cells, len(MARKS)) in [0, 1]."""
         layers = np.stack([np.asarray(self._layers[kind], np.float32) for kind in MARKS], -1)
-        step = SIDE // cells
+        finer = cells // math.gcd(SIDE, cells)  # until ``cells`` divides the side
+        layers = layers.repeat(finer, 0).repeat(finer, 1)
+        step = SIDE * finer // cells
         return layers.reshape(cells, step, cells, step, -1).mean((1, 3)) / 255
 
 

@@ -97,7 +97,8 @@ def test_the_tokenizer_is_the_one_the_prompts_give() -> None:
 def test_a_quick_build_writes_a_bundle_that_loads_and_scores(tmp_path: Path) -> None:
     bundle = tmp_path / "model"
     # After so few steps the base answers an activated prompt, which it was not taught, with words.
-    assert main(["build", "--quick", "--layout", "lora", "--out", str(bundle), "--seed", "3"]) == 0
+    options = ["--layout", "lora", "--px", "112", "--seed", "3", "--out", str(bundle)]
+    assert main(["build", "--quick", *options]) == 0
     assert {p.name for p in bundle.iterdir()} == {
         "base",
         "adapters",
@@ -109,8 +110,16 @@ def test_a_quick_build_writes_a_bundle_that_loads_and_scores(tmp_path: Path) -> 
     scorer = load_scorer(bundle / "base", adapters_of(bundle), KIDSART, "cpu")
     results = scorer.score(sorted((tmp_path / "pictures").glob("*.png")))
     assert all(isinstance(result, PictureScores) for result in results)
-    assert read_adapter_profile(bundle / "adapters" / "realism").calibration is not None
+    profile = read_adapter_profile(bundle / "adapters" / "realism")
+    assert profile.calibration is not None
+    assert profile.image.size_px == 112
     assert json.loads((bundle / "metrics.json").read_text())["seed"] == 3
+
+
+@pytest.mark.parametrize("options", [["--px", "100"], ["--brief"], ["--seed", "-1"]])
+def test_options_that_make_no_sense_are_refused(options: list[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        main(["build", *options])
 
 
 def test_a_build_never_replaces_a_folder_that_is_no_demo_model(tmp_path: Path) -> None:

@@ -182,3 +182,14 @@ def test_levels_follow_the_causes_with_a_little_noise() -> None:
         assert np.corrcoef(causes[:, k], levels[:, k])[0, 1] > 0.94
     between = np.corrcoef(causes.T)[~np.eye(9, dtype=bool)]
     assert 0.08 < between.mean() < 0.22
+
+
+def test_marks_are_shared_out_to_any_grid_without_losing_one() -> None:
+    map_of_marks = compose(causes_with(line_texture=1), 1, 96).marks
+    finest = map_of_marks.shares(72)
+    for cells in (6, 8, 16, 32):
+        shares = map_of_marks.shares(cells)
+        assert shares.shape == (cells, cells, len(MARKS))
+        assert np.allclose(shares.mean((0, 1)), finest.mean((0, 1)), atol=1e-6)
+    corners = finest[:36, :36].mean((0, 1)), map_of_marks.shares(16)[:8, :8].mean((0, 1))
+    assert np.allclose(*corners, atol=1e-6)
