@@ -376,6 +376,18 @@ def test_the_loss_of_comments_is_that_of_transformers(reader: LevelReader) -> No
     assert float(ours) == pytest.approx(losses / count, abs=1e-4)
 
 
+def test_of_a_very_long_comment_the_beginning_counts(
+    reader: LevelReader, samples: InMemory
+) -> None:
+    views = samples.views([0], [0])
+    long = "bold lines " * 600
+    loss = reader.comment_loss(views, 0, [3], [long], None)
+    assert torch.equal(loss, reader.comment_loss(views, 0, [3], [long + "and a red sun"], None))
+    short = reader.comment_loss(views, 0, [3], ["bold lines"], None)
+    other = reader.comment_loss(views, 0, [3], ["bold lines and a red sun"], None)
+    assert not torch.equal(short, other)
+
+
 def test_comments_are_learned_where_there_are_any(reader: LevelReader, samples: InMemory) -> None:
     comments = tuple(WORDS[n % 4] for n in range(48))
     recipe = Recipe(learning_rate=0.02, batch_size=8, epochs=3, dropout=0.0, comment_weight=0.5)
