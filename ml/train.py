@@ -528,7 +528,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--base", type=Path, required=True, help="folder of the base model")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--dimensions", nargs="+", metavar="SLUG")
-    parser.add_argument("--layout", choices=tuple(PROMPT_OF), default="lora",
+    parser.add_argument("--layout", choices=tuple(PROMPT_OF), default="activated",
                         help="where adapters act: everywhere, or on the answer only")  # fmt: skip
     parser.add_argument("--config", type=Path, metavar="FILE", help="recipe as JSON")
     parser.add_argument("--seed", type=not_negative, default=0)
