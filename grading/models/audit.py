@@ -17,8 +17,18 @@ class AuditEvent(FrozenModel):
         REMOVED = "removed"
         RESTORED = "restored"
         RETRIED = "retried"
+        EDITED = "edited"  # turned, straightened, lit
         CHANGED = "changed"
         CONFIRMED = "confirmed"
+        WITHDRAWN = "withdrawn"
+        RELEASED = "released"
+        HIDDEN = "hidden"
+        APPEALED = "appealed"
+        NOTED = "noted"
+        EXPORTED = "exported"
+        SHARED = "shared"
+        REVOKED = "revoked"
+        OPENED = "opened"
         PROMOTED = "promoted"
 
     at = models.DateTimeField(default=now, db_index=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
@@ -10,7 +12,18 @@ from django.utils.translation import gettext_lazy as _
 from grading.models.artworks import IntakeJob
 from grading.models.frozen import FrozenModel
 from grading.models.jobs import Job, JobQuerySet
+from grading.models.people import User
 from grading.models.scoring import ScoreSet, ScoringJob
+
+
+class Tone(models.TextChoices):
+    WARM = "warm", _("warm")
+    PLAIN = "plain", _("plain")
+
+
+class Length(models.TextChoices):
+    SHORT = "short", _("short")
+    USUAL = "usual", _("usual")
 
 
 class FeedbackJobQuerySet(JobQuerySet["FeedbackJob"]):
@@ -27,6 +40,9 @@ class FeedbackJob(Job):
     """Has the base model write the words for one set of scores. The composed ones stand already."""
 
     score_set = models.ForeignKey(ScoreSet, models.CASCADE, related_name="feedback_jobs")
+    tone = models.CharField(max_length=10, choices=Tone.choices, default=Tone.WARM)
+    length = models.CharField(max_length=10, choices=Length.choices, default=Length.USUAL)
+    turn = models.PositiveSmallIntegerField(default=0)  # how often somebody asked for other words
 
     objects = FeedbackJobQuerySet.as_manager()
 
@@ -50,6 +66,7 @@ class FeedbackDraft(FrozenModel):
 
     The first draft of a set of scores is composed at once, with no job. A model that writes adds a
     second one later, and the newest counts; a fallback says in ``note`` why it was not written.
+    Each time somebody asks for other words is another ``turn``.
     """
 
     class Origin(models.TextChoices):
@@ -63,15 +80,43 @@ class FeedbackDraft(FrozenModel):
     next_step = models.TextField()
     seed = models.BigIntegerField(null=True)  # what chance began with; null: before it was kept
     note = models.CharField(max_length=200, blank=True)
+    tone = models.CharField(max_length=10, choices=Tone.choices, default=Tone.WARM)
+    length = models.CharField(max_length=10, choices=Length.choices, default=Length.USUAL)
+    turn = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=now)
 
     class Meta:
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["score_set"], condition=Q(job=None), name="one_first_draft_a_score_set"
+                fields=["score_set", "turn"],
+                condition=Q(job=None),
+                name="one_composed_draft_a_turn",
             )
         ]
 
     def __str__(self) -> str:
         return f"feedback draft for {self.score_set}"
+
+
+class BankComment(models.Model):
+    """Words that a teacher keeps for the next time. Nobody else sees them."""
+
+    class Place(models.TextChoices):
+        STRENGTH = "strength", _("What works well")
+        NEXT_STEP = "next_step", _("Next step")
+
+    code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    owner = models.ForeignKey(User, models.CASCADE, related_name="bank_comments")
+    place = models.CharField(max_length=9, choices=Place.choices)
+    dimension_slug = models.SlugField(max_length=40, blank=True)  # blank: fits any
+    text = models.CharField(_("words"), max_length=400)
+    uses = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=now)
+
+    class Meta:
+        ordering = ["-uses", "-pk"]
+        constraints = [models.UniqueConstraint(fields=["owner", "place", "text"], name="kept_once")]
+
+    def __str__(self) -> str:
+        return self.text

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from typing import Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
@@ -35,6 +37,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     email = models.EmailField(_("e-mail address"), unique=True)
     name = models.CharField(_("name"), max_length=80)
+    preferences = models.JSONField(default=dict, blank=True)  # how pages look to this person
     is_staff = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     date_joined = models.DateTimeField(default=now)
@@ -65,10 +68,31 @@ class SchoolQuerySet(models.QuerySet):
         return self.filter(memberships__user=user).distinct()
 
 
+def new_seed() -> int:
+    return secrets.randbelow(2**31)
+
+
 class School(models.Model):
     code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(max_length=120)
     is_demo = models.BooleanField(default=False)
+    blind_percent = models.PositiveSmallIntegerField(
+        _("share of pictures whose scores stay hidden until the teacher's are in, in percent"),
+        default=10,
+        validators=[MaxValueValidator(100)],
+    )
+    blind_seed = models.PositiveIntegerField(default=new_seed, editable=False)
+    minutes_before = models.DecimalField(
+        _("minutes a picture took to assess before"),
+        max_digits=4,
+        decimal_places=1,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+    )
+    minutes_measured = models.BooleanField(
+        _("these minutes were measured, not estimated"), default=False
+    )
 
     objects = SchoolQuerySet.as_manager()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -15,9 +15,11 @@ from grading.models import (
     AuditEvent,
     DraftLevel,
     FeedbackDraft,
+    NotAssessed,
     Picture,
     Review,
     ReviewDraft,
+    ReviewWithdrawal,
     RubricDimension,
     ScoreSet,
     User,
@@ -68,15 +70,20 @@ def proposal_mark(score_set: ScoreSet | None) -> str:
 def _open_draft(artwork: Artwork, by: User) -> ReviewDraft:
     """The draft of this artwork; looking again at a confirmed one starts from what was decided."""
     draft, new = ReviewDraft.objects.get_or_create(artwork=artwork, defaults={"updated_by": by})
-    review = artwork.reviews.last() if new else None
+    review = artwork.reviews.standing().last() if new else None
     if review is None:
         return draft
     draft.strength, draft.next_step = review.strength, review.next_step
     draft.save()
-    DraftLevel.objects.bulk_create(
+    levels = [
         DraftLevel(draft=draft, dimension_id=a.dimension_id, level=a.level, set_by=by)
         for a in review.annotations.all()
-    )
+    ]
+    levels += [
+        DraftLevel(draft=draft, dimension_id=n.dimension_id, not_assessed=n.reason, set_by=by)
+        for n in review.not_assessed.all()
+    ]
+    DraftLevel.objects.bulk_create(levels)
     return draft
 
 
@@ -88,16 +95,25 @@ class Decided:
     strength: str | None  # None: the proposed words stand
     next_step: str | None
     by: User | None
+    not_assessed: dict[int, str] = field(default_factory=dict)  # dimension pk -> why
 
 
 def decided(artwork: Artwork) -> Decided:
     if draft := ReviewDraft.objects.filter(artwork=artwork).select_related("updated_by").first():
-        levels = dict(draft.levels.values_list("dimension", "level"))
-        return Decided(levels, draft.strength, draft.next_step, draft.updated_by)
-    if review := artwork.reviews.select_related("reviewer").last():
+        levels, reasons = _drafted(draft)
+        return Decided(levels, draft.strength, draft.next_step, draft.updated_by, reasons)
+    if review := artwork.reviews.standing().select_related("reviewer").last():
         levels = dict(review.annotations.values_list("dimension", "level"))
-        return Decided(levels, review.strength, review.next_step, review.reviewer)
+        reasons = dict(review.not_assessed.values_list("dimension", "reason"))
+        return Decided(levels, review.strength, review.next_step, review.reviewer, reasons)
     return Decided({}, None, None, None)
+
+
+def _drafted(draft: ReviewDraft) -> tuple[dict[int, int], dict[int, str]]:
+    """Levels by dimension, and reasons of those that get none."""
+    rows = list(draft.levels.values_list("dimension", "level", "not_assessed"))
+    levels = {dimension: level for dimension, level, _why in rows if level is not None}
+    return levels, {dimension: why for dimension, _level, why in rows if why}
 
 
 @dataclass(frozen=True)
@@ -130,26 +146,40 @@ def draft_behind(words: Words, drafts: Sequence[FeedbackDraft]) -> FeedbackDraft
 
 
 @transaction.atomic
-def set_level(artwork: Artwork, dimension: RubricDimension, level: int | None, by: User) -> None:
+def set_level(
+    artwork: Artwork,
+    dimension: RubricDimension,
+    level: int | None,
+    by: User,
+    not_assessed: str = "",
+) -> None:
     """Save one level of the draft; None clears it, and the model's proposal stands again.
 
-    Saving what is there already changes nothing, so that a message that arrives twice, or after
-    the confirmation it was part of, does not open a confirmed picture again.
+    With ``not_assessed``, the reason why, the dimension gets no level at all. Saving what is there
+    already changes nothing, so that a message that arrives twice, or after the confirmation it was
+    part of, does not open a confirmed picture again.
     """
-    if level is not None and level not in dimension.version.levels:
-        raise ValueError(f"{level} is not a level of {dimension.version}")
+    if level is not None and (not_assessed or level not in dimension.version.levels):
+        raise ValueError(f"{level} is not a level of {dimension.version}, or not assessed")
     Artwork.objects.select_for_update().get(pk=artwork.pk)
-    if decided(artwork).levels.get(dimension.pk) == level:
+    said = decided(artwork)
+    before = said.levels.get(dimension.pk), said.not_assessed.get(dimension.pk, "")
+    if before == (level, not_assessed):
         return
     draft = _open_draft(artwork, by)
-    if level is None:
+    if level is None and not not_assessed:
         draft.levels.filter(dimension=dimension).delete()
     else:
-        draft.levels.update_or_create(dimension=dimension, defaults={"level": level, "set_by": by})
+        defaults = {"level": level, "not_assessed": not_assessed, "set_by": by}
+        draft.levels.update_or_create(dimension=dimension, defaults=defaults)
     draft.updated_by = by
     draft.save()
     school = artwork.assignment.classroom.school
-    record(by, AuditEvent.Verb.CHANGED, artwork, school, dimension=dimension.slug, level=level)
+    detail = {"not_assessed": not_assessed} if not_assessed else {}
+    record(
+        by, AuditEvent.Verb.CHANGED, artwork, school,
+        dimension=dimension.slug, level=level, **detail,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -228,7 +258,7 @@ def confirm_review(artwork: Artwork, by: User, scores_seen: str | None = None) -
     if scores_seen is not None and scores_seen != proposal_mark(proposal.score_set):
         raise CannotConfirm(_("The model has scored this picture since. Please look once more."))
     draft = ReviewDraft.objects.filter(artwork=artwork).first()
-    last = artwork.reviews.last()
+    last = artwork.reviews.standing().last()
     if last and draft is None:
         if last.score_set == proposal.score_set:
             return last
@@ -243,9 +273,9 @@ def confirm_review(artwork: Artwork, by: User, scores_seen: str | None = None) -
 def _freeze(artwork: Artwork, proposal: Proposal, draft: ReviewDraft | None, by: User) -> Review:
     assert proposal.picture is not None
     dimensions = list(artwork.assignment.rubric_version.dimensions.all())
-    chosen = dict(draft.levels.values_list("dimension", "level")) if draft else {}
-    levels = proposal.levels | chosen
-    missing = [d.name for d in dimensions if d.pk not in levels]
+    chosen, reasons = _drafted(draft) if draft else ({}, {})
+    levels = {key: level for key, level in (proposal.levels | chosen).items() if key not in reasons}
+    missing = [d.name for d in dimensions if d.pk not in levels and d.pk not in reasons]
     if missing:
         raise CannotConfirm(_("Choose a level for: %(names)s.") % {"names": ", ".join(missing)})
     words = proposal.feedback
@@ -278,5 +308,24 @@ def _freeze(artwork: Artwork, proposal: Proposal, draft: ReviewDraft | None, by:
             training_consent=bool(artwork.student and artwork.student.training_consent),
         )
         for d in dimensions
+        if d.pk in levels
+    )
+    NotAssessed.objects.bulk_create(
+        NotAssessed(review=review, dimension_id=key, reason=reason)
+        for key, reason in reasons.items()
     )
     return review
+
+
+@transaction.atomic
+def withdraw_review(review: Review, by: User) -> bool:
+    """Take a confirmation back, as if it had not been made; False if it no longer stands.
+
+    A draft that somebody has begun since keeps what was decided in it.
+    """
+    artwork = Artwork.objects.select_for_update().get(pk=review.artwork_id)
+    if artwork.reviews.standing().last() != review:
+        return False
+    ReviewWithdrawal.objects.create(review=review, by=by)
+    record(by, AuditEvent.Verb.WITHDRAWN, artwork, artwork.assignment.classroom.school)
+    return True

@@ -192,8 +192,8 @@ def with_state(artworks: QuerySet[Artwork]) -> QuerySet[Any]:
     """Every artwork with its ``state``, and the keys of the newest rows that the state follows."""
     return artworks.annotate(
         intake_status=newest(IntakeJob, "artwork", "pk", "status"),
-        picture_id=newest(Picture, "artwork", "pk", "pk"),
-        review_id=newest(Review, "artwork", "pk", "pk"),
+        picture_id=Subquery(_picture_in_use().values("pk")[:1]),
+        review_id=Subquery(_standing_review().values("pk")[:1]),
     ).annotate(
         score_set_id=newest(ScoreSet, "picture", "picture_id", "pk"),
         job_status=newest(ScoringJob, "picture", "picture_id", "status"),
@@ -213,8 +213,16 @@ _STATE = Case(
 )
 
 
+def _picture_in_use() -> QuerySet[Picture]:
+    return Picture.objects.filter(artwork=OuterRef("pk")).order_by("-in_use_since", "-pk")
+
+
+def _standing_review() -> QuerySet[Review]:
+    return Review.objects.standing().filter(artwork=OuterRef("pk")).order_by("-pk")
+
+
 def newest(
-    model: type[IntakeJob | Picture | Review | ScoreSet | ScoringJob],
+    model: type[IntakeJob | ScoreSet | ScoringJob],
     link: str,
     outer: str,
     name: str,
@@ -333,8 +341,8 @@ def demo_in_use() -> bool:
 
 def class_average(assignment: Assignment) -> dict[str, float]:
     """Mean decided level a dimension over the confirmed pictures of an assignment."""
-    newest = Review.objects.filter(artwork=OuterRef("pk")).order_by("-pk").values("pk")[:1]
-    reviews = assignment.artworks.kept().annotate(newest=Subquery(newest)).values("newest")
+    newest = Subquery(_standing_review().values("pk")[:1])
+    reviews = assignment.artworks.kept().annotate(newest=newest).values("newest")
     sums: dict[str, list[int]] = {}
     for slug, level in Annotation.objects.filter(review__in=reviews).values_list(
         "dimension__slug", "level"

@@ -6,14 +6,23 @@ Like the board, this reads and writes nothing.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
 from typing import Any
 from uuid import UUID
 
-from django.db.models import FilteredRelation, IntegerField, QuerySet, Value
+from django.db.models import (
+    Case,
+    CharField,
+    F,
+    FilteredRelation,
+    IntegerField,
+    QuerySet,
+    Value,
+    When,
+)
 
 from grading.charts import Interval, level_shares
 from grading.models import (
@@ -25,13 +34,13 @@ from grading.models import (
     FeedbackDraft,
     IntakeJob,
     LevelWords,
+    NotAssessed,
     Picture,
     Review,
     ReviewDraft,
     RubricDimension,
     ScoreSet,
     ScoringJob,
-    User,
 )
 from grading.services.annotations import (
     Decided,
@@ -65,6 +74,7 @@ class Row:
     score: DimensionScore | None
     mine: int | None
     settled: bool  # the picture is confirmed
+    not_assessed: str = ""  # why it gets no level
 
     @property
     def proposed(self) -> int | None:
@@ -72,6 +82,8 @@ class Row:
 
     @property
     def in_force(self) -> int | None:
+        if self.not_assessed:
+            return None
         return self.proposed if self.mine is None else self.mine
 
     @property
@@ -84,13 +96,13 @@ class Row:
     @property
     def to_check(self) -> bool:
         """The model is unsure or silent, and nobody has decided yet."""
-        if self.score is None or self.mine is not None or self.settled:
+        if self.score is None or self.mine is not None or self.settled or self.not_assessed:
             return False
         return self.score.unsure or self.score.level is None
 
     @property
     def missing(self) -> bool:
-        return self.in_force is None
+        return self.in_force is None and not self.not_assessed
 
     @property
     def between(self) -> tuple[int, int]:
@@ -231,15 +243,15 @@ def picture_page(artwork: Any) -> PicturePage:
             "code", "state", "review_id"
         )
     )
-    levels = _levels_of([review for _code, _state, review in siblings if review], draft)
-    review: Review | None = getattr(artwork, "newest_review", None)
-    said = _decided(draft, review, levels)
+    by_people = _said([review for _code, _state, review in siblings if review], draft)
+    review: Review | None = getattr(artwork, "newest_review", None) if artwork.review_id else None
+    said = _decided(draft, review, by_people)
     said_by_model = list(_scores(artwork))
     scores = {score.dimension_id: score for score in said_by_model}
     score_set = next(iter(scores.values())).score_set if scores else None
     rows = [
         Row(dimension, words, scores.get(dimension.pk), said.levels.get(dimension.pk),
-            settled=review is not None and draft is None)
+            review is not None and draft is None, said.not_assessed.get(dimension.pk, ""))
         for dimension, words in _dimensions(artwork)
     ]  # fmt: skip
     picture: Picture | None = getattr(artwork, "newest_picture", None)
@@ -255,7 +267,7 @@ def picture_page(artwork: Any) -> PicturePage:
         rows=rows,
         decided=said,
         class_pictures=[
-            ClassPicture(code, State(state), levels.get(review, {}))
+            ClassPicture(code, State(state), by_people.levels.get(review, {}))
             for code, state, review in siblings
         ],
     )
@@ -265,7 +277,7 @@ def for_picture_page(artworks: QuerySet[Artwork]) -> QuerySet[Any]:
     """With the newest picture, the newest review and the state.
 
     The joins return a row for each picture and review there ever was of the one artwork asked for;
-    ``first()`` takes the newest.
+    ``first()`` takes the picture in use and the review that stands.
     """
     return (
         with_state(artworks)
@@ -283,38 +295,65 @@ def for_picture_page(artworks: QuerySet[Artwork]) -> QuerySet[Any]:
             "assignment__rubric_version",
             "assignment__classroom__school",
         )
-        .order_by("-newest_picture__pk", "-newest_review__pk")
+        .order_by(
+            Case(When(newest_review__pk=F("review_id"), then=0), default=1),  # it still stands
+            "-newest_picture__in_use_since",
+            "-newest_picture__pk",
+        )
     )
 
 
 _DRAFT = 0  # no review has this key
 
 
-def _levels_of(reviews: Iterable[int], draft: ReviewDraft | None) -> dict[int, dict[int, int]]:
-    """Decided levels by review, and those of the draft, in one query."""
-    rows = Annotation.objects.filter(review__in=list(reviews)).order_by()
-    found: dict[int, dict[int, int]] = defaultdict(dict)
-    pairs = rows.values_list("review_id", "dimension_id", "level")
-    if draft:
-        drafted = DraftLevel.objects.filter(draft=draft).annotate(
-            key=Value(_DRAFT, output_field=IntegerField())
-        )
-        pairs = pairs.union(drafted.values_list("key", "dimension_id", "level"), all=True)
-    for key, dimension, level in pairs:
-        found[key][dimension] = level
-    return found
+@dataclass(frozen=True)
+class _Said:
+    """What people decided, by review and dimension; _DRAFT is what is being decided."""
+
+    levels: dict[int, dict[int, int]]
+    not_assessed: dict[int, dict[int, str]]
+
+    def by(self, key: int) -> tuple[dict[int, int], dict[int, str]]:
+        return self.levels.get(key, {}), self.not_assessed.get(key, {})
 
 
-def _decided(
-    draft: ReviewDraft | None, review: Review | None, levels: dict[int, dict[int, int]]
-) -> Decided:
-    by: User
+def _said(reviews: Sequence[int], draft: ReviewDraft | None) -> _Said:
+    """In one query, however many there are."""
+    columns = ("key", "dimension_id", "given", "why")
+    rows = _as_said(Annotation.objects.filter(review__in=reviews), F("review_id"), "level", "")
+    others = [
+        _as_said(NotAssessed.objects.filter(review__in=reviews), F("review_id"), None, "reason")
+    ]
     if draft:
-        by = draft.updated_by
-        return Decided(levels.get(_DRAFT, {}), draft.strength, draft.next_step, by)
+        drafted = DraftLevel.objects.filter(draft=draft)
+        key = Value(_DRAFT, output_field=IntegerField())
+        others.append(_as_said(drafted, key, "level", "not_assessed"))
+    said = _Said(defaultdict(dict), defaultdict(dict))
+    for key, dimension, level, why in rows.union(*others, all=True).values_list(*columns):
+        if why:
+            said.not_assessed[key][dimension] = why
+        else:
+            said.levels[key][dimension] = level
+    return said
+
+
+def _as_said(rows: QuerySet, key: F | Value, level: str | None, why: str) -> QuerySet:
+    given = F(level) if level else Value(None, output_field=IntegerField())
+    reason = F(why) if why else Value("", output_field=CharField())
+    return (
+        rows.order_by()
+        .annotate(key=key, given=given, why=reason)
+        .values_list("key", "dimension_id", "given", "why")
+    )
+
+
+def _decided(draft: ReviewDraft | None, review: Review | None, said: _Said) -> Decided:
+    if draft:
+        levels, reasons = said.by(_DRAFT)
+        return Decided(levels, draft.strength, draft.next_step, draft.updated_by, reasons)
     if review:
-        by = review.reviewer
-        return Decided(levels.get(review.pk, {}), review.strength, review.next_step, by)
+        levels, reasons = said.by(review.pk)
+        return Decided(levels, review.strength, review.next_step, review.reviewer, reasons)
     return Decided({}, None, None, None)
 
 

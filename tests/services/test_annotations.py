@@ -12,6 +12,7 @@ from grading.services.annotations import (
     save_levels,
     set_level,
     set_words,
+    withdraw_review,
     words_in_force,
 )
 from ml.interface import DimensionScore
@@ -34,6 +35,11 @@ def score_set(make_scored, student):
 @pytest.fixture
 def artwork(score_set):
     return score_set.picture.artwork
+
+
+@pytest.fixture
+def dimensions(rubric_version):
+    return list(rubric_version.dimensions.all())
 
 
 @pytest.fixture
@@ -182,3 +188,28 @@ def test_emptied_words_stay_empty(artwork, alice):
     set_words(artwork, "", "", alice)
     review = confirm_review(artwork, alice)
     assert (review.strength, review.next_step) == ("", "")
+
+
+def test_a_dimension_can_be_left_without_a_level_for_a_reason(score_set, alice, dimensions):
+    artwork = score_set.picture.artwork
+    set_level(artwork, dimensions[0], None, alice, not_assessed="Only pencil was allowed.")
+    review = confirm_review(artwork, alice)
+    assert review.annotations.count() == len(dimensions) - 1
+    assert [n.reason for n in review.not_assessed.all()] == ["Only pencil was allowed."]
+    set_level(artwork, dimensions[1], 5, alice)  # looking again keeps it
+    assert list(
+        confirm_review(artwork, alice).not_assessed.values_list("dimension", flat=True)
+    ) == [dimensions[0].pk]
+    set_level(artwork, dimensions[0], 2, alice)
+    assert confirm_review(artwork, alice).annotations.count() == len(dimensions)
+
+
+def test_a_confirmation_that_is_taken_back_counts_no_more(score_set, alice, dimensions):
+    artwork = score_set.picture.artwork
+    first = confirm_review(artwork, alice)
+    set_level(artwork, dimensions[0], 5, alice)
+    second = confirm_review(artwork, alice)
+    assert not withdraw_review(first, alice)  # it is not the one that stands
+    assert withdraw_review(second, alice)
+    assert artwork.reviews.standing().last() == first
+    assert AuditEvent.objects.filter(verb="withdrawn", object_code=artwork.code).count() == 1

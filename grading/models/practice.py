@@ -1,0 +1,65 @@
+"""Example pictures with levels that people agreed on, to compare one's own eye with."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.utils.timezone import now
+
+from grading.models.frozen import FrozenModel
+from grading.models.people import School, User
+from grading.models.rubrics import RubricDimension, RubricVersion
+
+
+def example_path(example: ExamplePicture, filename: str) -> str:
+    return f"examples/{example.code.hex}/{filename}"
+
+
+class ExamplePicture(models.Model):
+    code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    rubric_version = models.ForeignKey(RubricVersion, models.PROTECT, related_name="examples")
+    school = models.ForeignKey(School, models.CASCADE, null=True)  # null: for everyone
+    title = models.CharField(max_length=80)
+    position = models.PositiveSmallIntegerField(default=0)
+    display = models.FileField(upload_to=example_path)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["position", "pk"]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class ExampleLevel(FrozenModel):
+    example = models.ForeignKey(ExamplePicture, models.CASCADE, related_name="levels")
+    dimension = models.ForeignKey(RubricDimension, models.PROTECT)
+    level = models.PositiveSmallIntegerField()
+    why = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["dimension__position"]
+        constraints = [
+            models.UniqueConstraint(fields=["example", "dimension"], name="one_agreed_level_each")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.example}, {self.dimension}: {self.level}"
+
+
+class ExampleAnswer(FrozenModel):
+    """What a person said of an example before they saw the agreed level."""
+
+    example = models.ForeignKey(ExamplePicture, models.CASCADE, related_name="answers")
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    dimension = models.ForeignKey(RubricDimension, models.PROTECT)
+    level = models.PositiveSmallIntegerField()
+    at = models.DateTimeField(default=now)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.user} on {self.example}, {self.dimension}: {self.level}"
