@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from grading.views import adapters, annotations, artworks, board, people
+from grading.views import adapters, annotations, artworks, board, bulk, people, sheet
 
 app_name = "grading"
 urlpatterns: list[URLPattern] = [
@@ -11,6 +11,9 @@ urlpatterns: list[URLPattern] = [
     path("assignments/<uuid:code>/progress/", board.progress, name="progress"),
     path("assignments/<uuid:code>/upload/", artworks.upload, name="upload"),
     path("assignments/<uuid:code>/match/", artworks.match, name="match"),
+    path("assignments/<uuid:code>/sheet/", sheet.contact_sheet, name="sheet"),
+    path("assignments/<uuid:code>/accept/", bulk.accept_drafts, name="accept"),
+    path("accepted/<uuid:batch>/undo/", bulk.undo_accept, name="undo-accept"),
     path("artworks/<uuid:code>/match/", artworks.match_student, name="match-student"),
     path("artworks/<uuid:code>/try-again/", board.try_again, name="try-again"),
     path("artworks/<uuid:code>/replace/", board.replace, name="replace"),

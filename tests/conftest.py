@@ -60,7 +60,7 @@ def make_user(school: School, role: str, name: str) -> User:
 
 @pytest.fixture
 def school(db) -> School:
-    return School.objects.create(name="Riverside")
+    return School.objects.create(name="Riverside", blind_percent=0)
 
 
 @pytest.fixture

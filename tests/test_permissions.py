@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
+
+from grading.services.annotations import confirm_review
 
 OPEN = {"sign-in", "sign-out"}  # for everybody; sign-out takes POST only
 EVERYBODY_SIGNED_IN = {"grading:home"}  # shows each person their own
@@ -34,9 +38,11 @@ SCOPED = [name for name in NAMES if name not in OPEN | EVERYBODY_SIGNED_IN | TEA
 
 
 @pytest.fixture
-def url_of(assignment, student, make_scored):
+def url_of(assignment, student, make_scored, alice):
     """The URL of a name, for objects of Alice's class."""
     score_set = make_scored(student)
+    batch = uuid.uuid4()
+    confirm_review(make_scored(student, "red").picture.artwork, alice, batch=batch)
     artwork = score_set.picture.artwork
     owners = {
         "artworks": artwork.code,
@@ -45,7 +51,7 @@ def url_of(assignment, student, make_scored):
         "pictures": score_set.picture.code,
         "students": student.code,
     }
-    others = {"version": "thumbnail", "dimension": "realism"}
+    others = {"version": "thumbnail", "dimension": "realism", "batch": batch}
 
     def url(name: str) -> str:
         pattern = dict(named_patterns())[name]

@@ -7,6 +7,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from grading.models import RubricDimension
+from grading.models.annotations import REASON_AT_MOST
 from grading.services.annotations import LevelChange
 
 WORDS_AT_MOST = 1200
@@ -26,13 +27,24 @@ class LevelField(forms.TypedChoiceField):
 
 
 class LevelForm(forms.Form):
-    def __init__(self, *args: Any, levels: Iterable[int], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["level"] = LevelField(levels)
+    """One level of one dimension, an empty one to clear it, or why there is none."""
 
-    def clean(self) -> None:
-        if "level" not in self.data:
+    def __init__(self, *args: Any, dimension: RubricDimension, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.why = f"why-{dimension.slug}"
+        self.fields["level"] = LevelField(dimension.version.levels)
+        self.fields[self.why] = forms.CharField(required=False, max_length=REASON_AT_MOST)
+
+    def clean(self) -> dict[str, Any]:
+        data = {"level": None, "not_assessed": ""}
+        if "not_assessed" in self.data:
+            reason = " ".join(self.cleaned_data.get(self.why, "").split())
+            data["not_assessed"] = reason or str(_("No reason given"))
+        elif "level" in self.data:
+            data["level"] = self.cleaned_data.get("level")
+        else:
             raise forms.ValidationError(_("Choose a level."))
+        return data
 
 
 class WordsField(forms.CharField):

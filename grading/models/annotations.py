@@ -112,6 +112,11 @@ class NotAssessed(FrozenModel):
         return f"{self.dimension}: {self.reason}"
 
 
+class BlindLookQuerySet(FrozenQuerySet["BlindLook"]):
+    def first_looks(self) -> Self:
+        return self.filter(purpose=BlindLook.Purpose.FIRST)
+
+
 class BlindLook(FrozenModel):
     """Levels that a person gave a picture before seeing anybody else's."""
 
@@ -125,6 +130,8 @@ class BlindLook(FrozenModel):
     by = models.ForeignKey(User, models.PROTECT, related_name="+")
     purpose = models.CharField(max_length=6, choices=Purpose.choices)
     at = models.DateTimeField(default=now)
+
+    objects = BlindLookQuerySet.as_manager()  # type: ignore[misc]  # narrower than the base's
 
     class Meta:
         ordering = ["pk"]

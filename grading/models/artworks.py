@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from typing import Any, Self
 
@@ -44,6 +45,12 @@ class ArtworkQuerySet(models.QuerySet):
 
     def kept(self) -> Self:
         return self.filter(removed_at=None)
+
+
+def is_blind_first(content_sha256: str, seed: int, percent: int) -> bool:
+    """Drawn by lot with the school's seed, and the same whoever asks: a share of ``percent``."""
+    digest = hashlib.sha256(f"{seed} {content_sha256}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") % 100 < percent
 
 
 def original_path(artwork: Artwork, filename: str) -> str:

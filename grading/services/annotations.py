@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -13,6 +14,7 @@ from grading.models import (
     Annotation,
     Artwork,
     AuditEvent,
+    BlindLook,
     DraftLevel,
     FeedbackDraft,
     NotAssessed,
@@ -241,11 +243,14 @@ def set_words(
 
 
 @transaction.atomic
-def confirm_review(artwork: Artwork, by: User, scores_seen: str | None = None) -> Review:
+def confirm_review(
+    artwork: Artwork, by: User, scores_seen: str | None = None, batch: UUID | None = None
+) -> Review:
     """Freeze what the draft and the proposal say together; one annotation a dimension.
 
     Confirming again without having changed anything returns the review there is.
-    ``scores_seen`` is the mark of the proposal that the person had before them (None: the newest).
+    ``scores_seen`` is the mark of the proposal that the person had before them (None: the newest),
+    and ``batch`` names what is confirmed together with it.
 
     Raises:
         CannotConfirm: the picture is not ready, a dimension has no level from anybody, or the
@@ -255,6 +260,8 @@ def confirm_review(artwork: Artwork, by: User, scores_seen: str | None = None) -
     proposal = newest_proposal(artwork)
     if proposal.picture is None:
         raise CannotConfirm(_("This picture is not ready yet."))
+    if is_hidden(artwork):
+        raise CannotConfirm(_("Set your own levels first; then the model's are shown."))
     if scores_seen is not None and scores_seen != proposal_mark(proposal.score_set):
         raise CannotConfirm(_("The model has scored this picture since. Please look once more."))
     draft = ReviewDraft.objects.filter(artwork=artwork).first()
@@ -263,14 +270,20 @@ def confirm_review(artwork: Artwork, by: User, scores_seen: str | None = None) -
         if last.score_set == proposal.score_set:
             return last
         draft = _open_draft(artwork, by)  # scored again since: what was decided still stands
-    review = _freeze(artwork, proposal, draft, by)
+    review = _freeze(artwork, proposal, draft, by, batch)
     if draft:
         draft.delete()
     record(by, AuditEvent.Verb.CONFIRMED, artwork, artwork.assignment.classroom.school)
     return review
 
 
-def _freeze(artwork: Artwork, proposal: Proposal, draft: ReviewDraft | None, by: User) -> Review:
+def _freeze(
+    artwork: Artwork,
+    proposal: Proposal,
+    draft: ReviewDraft | None,
+    by: User,
+    batch: UUID | None,
+) -> Review:
     assert proposal.picture is not None
     dimensions = list(artwork.assignment.rubric_version.dimensions.all())
     chosen, reasons = _drafted(draft) if draft else ({}, {})
@@ -292,29 +305,86 @@ def _freeze(artwork: Artwork, proposal: Proposal, draft: ReviewDraft | None, by:
         reviewer=by,
         strength=strength,
         next_step=next_step,
+        batch=batch,
     )
-    version = artwork.assignment.rubric_version
-    Annotation.objects.bulk_create(
-        Annotation(
-            review=review,
-            picture=proposal.picture,
-            picture_sha256=proposal.picture.sha256,
-            dimension=d,
-            annotator=by,
-            level=levels[d.pk],
-            first_level=version.first_level,
-            last_level=version.last_level,
-            origin=(Annotation.Origin.CHOSEN if d.pk in chosen else Annotation.Origin.ACCEPTED),
-            training_consent=bool(artwork.student and artwork.student.training_consent),
-        )
-        for d in dimensions
-        if d.pk in levels
-    )
+    _annotate(artwork, proposal.picture, by, levels, chosen, review=review)
     NotAssessed.objects.bulk_create(
         NotAssessed(review=review, dimension_id=key, reason=reason)
         for key, reason in reasons.items()
     )
     return review
+
+
+def _annotate(
+    artwork: Artwork,
+    picture: Picture,
+    by: User,
+    levels: Mapping[int, int],
+    chosen: Container[int],
+    review: Review | None = None,
+    look: BlindLook | None = None,
+) -> None:
+    """One annotation a level; ``chosen`` are the dimensions that the person set themselves."""
+    version = artwork.assignment.rubric_version
+    origin = Annotation.Origin
+    Annotation.objects.bulk_create(
+        Annotation(
+            review=review,
+            look=look,
+            picture=picture,
+            picture_sha256=picture.sha256,
+            dimension_id=key,
+            annotator=by,
+            level=level,
+            first_level=version.first_level,
+            last_level=version.last_level,
+            origin=origin.BLIND if look else origin.CHOSEN if key in chosen else origin.ACCEPTED,
+            training_consent=bool(artwork.student and artwork.student.training_consent),
+        )
+        for key, level in levels.items()
+    )
+
+
+def is_hidden(artwork: Artwork) -> bool:
+    """The model's levels stay hidden until a teacher's own are in."""
+    return (
+        artwork.blind_first
+        and not artwork.blind_looks.first_looks().exists()
+        and not artwork.reviews.standing().exists()
+    )
+
+
+@transaction.atomic
+def finish_blind_look(artwork: Artwork, by: User) -> BlindLook:
+    """Freeze what a teacher saw with their own eyes; from then on the model's levels are shown.
+
+    Raises:
+        CannotConfirm: a dimension has no level of theirs yet.
+    """
+    artwork = Artwork.objects.select_for_update().get(pk=artwork.pk)
+    if look := artwork.blind_looks.first_looks().last():
+        return look
+    picture = artwork.pictures.last()
+    if picture is None:
+        raise CannotConfirm(_("This picture is not ready yet."))
+    said = decided(artwork)
+    missing = [
+        d.name
+        for d in artwork.assignment.rubric_version.dimensions.all()
+        if d.pk not in said.levels and d.pk not in said.not_assessed
+    ]
+    if missing:
+        raise CannotConfirm(_("Choose a level for: %(names)s.") % {"names": ", ".join(missing)})
+    look = BlindLook.objects.create(
+        artwork=artwork,
+        picture=picture,
+        score_set=picture.score_sets.last(),
+        by=by,
+        purpose=BlindLook.Purpose.FIRST,
+    )
+    _annotate(artwork, picture, by, said.levels, said.levels, look=look)
+    record(by, AuditEvent.Verb.CHANGED, artwork, artwork.assignment.classroom.school, blind=True)
+    return look
 
 
 @transaction.atomic

@@ -21,6 +21,7 @@ from grading.intake.archive import RefusedMember, is_archive, open_archive
 from grading.intake.checks import Limits, RefusedUpload, UploadFacts, check_upload
 from grading.intake.names import RosterEntry, match_student, safe_name
 from grading.models import Artwork, Assignment, AuditEvent, IntakeJob, School, Student, User
+from grading.models.artworks import is_blind_first
 from grading.services.audit import record
 
 log = logging.getLogger(__name__)
@@ -182,6 +183,10 @@ def _store(
         size_bytes=facts.size_bytes,
         content_sha256=facts.content_sha256,
         uploaded_by=by,
+    )
+    school = assignment.classroom.school
+    artwork.blind_first = is_blind_first(
+        facts.content_sha256, school.blind_seed, school.blind_percent
     )
     try:
         with transaction.atomic():

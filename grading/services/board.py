@@ -14,9 +14,12 @@ from enum import StrEnum
 from typing import Any
 
 from django.db.models import (
+    BooleanField,
     Case,
     CharField,
     Count,
+    Exists,
+    ExpressionWrapper,
     F,
     FloatField,
     Min,
@@ -36,6 +39,7 @@ from grading.models import (
     Annotation,
     Artwork,
     Assignment,
+    BlindLook,
     DimensionScore,
     DraftLevel,
     IntakeJob,
@@ -84,6 +88,9 @@ class Tile:
     to_check: int = 0  # dimensions the model was unsure of or silent on, nobody decided yet
     demo: bool = False
     asked: bool = False  # there is, or was, a job to score it
+    hidden: bool = False  # the model's levels wait for the teacher's own
+    decided: frozenset[str] = frozenset()  # dimensions that a person has set
+    score_set_id: int | None = None
 
     @property
     def under_way(self) -> bool:
@@ -92,6 +99,8 @@ class Tile:
     @property
     def pill(self) -> str:
         """What kind of state it is, for the eye: draft, check, confirmed, failed, …"""
+        if self.state == State.PROPOSED and self.hidden:
+            return "blind"
         if self.state == State.PROPOSED:
             return "check" if self.to_check else "draft"
         return str(self.state)
@@ -100,6 +109,8 @@ class Tile:
     def pill_label(self) -> str:
         if self.pill == "check":
             return _("Check %(count)d") % {"count": self.to_check}
+        if self.pill == "blind":
+            return _("Your eyes first")
         return self.state.label
 
     @property
@@ -117,6 +128,7 @@ class Tile:
             self.error,
             list(self.levels.items()),
             self.to_check,
+            self.hidden,
             student and (student.code, student.display_name),
         )
         return hashlib.blake2b(repr(shown).encode(), digest_size=2).hexdigest()
@@ -198,6 +210,7 @@ def with_state(artworks: QuerySet[Artwork]) -> QuerySet[Any]:
         score_set_id=newest(ScoreSet, "picture", "picture_id", "pk"),
         job_status=newest(ScoringJob, "picture", "picture_id", "status"),
         state=_STATE,
+        hidden=_HIDDEN,
     )
 
 
@@ -210,6 +223,13 @@ _STATE = Case(
     When(intake_status=Job.Status.FAILED, then=Value(State.FAILED)),
     default=Value(State.PREPARING),
     output_field=CharField(),
+)
+
+
+_HIDDEN = ExpressionWrapper(  # as services.annotations.is_hidden says of one
+    Q(blind_first=True, review_id=None)
+    & ~Exists(BlindLook.objects.first_looks().filter(artwork=OuterRef("pk"))),
+    output_field=BooleanField(),
 )
 
 
@@ -295,10 +315,14 @@ def _as_levels(rows: QuerySet, kind: str, key: str, value: str, unsure: F | Valu
 
 
 def _tile(row: Any, picture: Picture | None, levels: _Levels) -> Tile:
-    said = levels.get((_SAID, row.score_set_id), [])
+    said = [] if row.hidden else levels.get((_SAID, row.score_set_id), [])
     # A draft of a confirmed picture began with all that was decided: what is gone was cleared.
-    mine = levels.get((_DRAFTED, row.pk)) or levels.get((_DECIDED, row.review_id), [])
-    decided = {level.slug: level.value for level in mine}
+    drafted = levels.get((_DRAFTED, row.pk))
+    mine = drafted or levels.get((_DECIDED, row.review_id), [])
+    decided: dict[str, float | None] = {}
+    if row.review_id and not drafted:  # confirmed without a level: not assessed
+        decided = dict.fromkeys([level.slug for level in said])
+    decided |= {level.slug: level.value for level in mine}
     tile = Tile(
         row,
         State(row.state),
@@ -309,6 +333,9 @@ def _tile(row: Any, picture: Picture | None, levels: _Levels) -> Tile:
         ),
         demo=bool(row.job_demo),
         asked=row.job_status is not None,
+        hidden=row.hidden,
+        decided=frozenset(decided),
+        score_set_id=row.score_set_id,
     )
     if tile.state == State.FAILED:
         tile.error = (row.job_error if picture else row.intake_error) or ""

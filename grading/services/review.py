@@ -101,6 +101,13 @@ class Row:
         return self.score.unsure or self.score.level is None
 
     @property
+    def unreliable(self) -> bool:
+        """What the model says here agrees little with people, or nobody knows how much."""
+        if self.score is None:
+            return False
+        return self.score.adapter is None or not self.score.adapter.is_reliable
+
+    @property
     def missing(self) -> bool:
         return self.in_force is None and not self.not_assessed
 
@@ -148,6 +155,8 @@ class PicturePage:
     rows: list[Row]
     decided: Decided
     class_pictures: list[ClassPicture]  # in the order of the board
+    scores_mark: str  # also of scores that are hidden
+    hidden: bool = False  # the model's levels wait for the teacher's own
 
     @property
     def under_way(self) -> bool:
@@ -182,10 +191,6 @@ class PicturePage:
     @property
     def demo(self) -> bool:
         return self.base is not None and self.base.is_demo
-
-    @property
-    def scores_mark(self) -> str:
-        return proposal_mark(self.score_set)
 
     @property
     def words(self) -> Words:
@@ -247,6 +252,9 @@ def picture_page(artwork: Any) -> PicturePage:
     review: Review | None = getattr(artwork, "newest_review", None) if artwork.review_id else None
     said = _decided(draft, review, by_people)
     said_by_model = list(_scores(artwork))
+    mark = proposal_mark(said_by_model[0].score_set if said_by_model else None)
+    if artwork.hidden:
+        said_by_model = []
     scores = {score.dimension_id: score for score in said_by_model}
     score_set = next(iter(scores.values())).score_set if scores else None
     rows = [
@@ -270,6 +278,8 @@ def picture_page(artwork: Any) -> PicturePage:
             ClassPicture(code, State(state), by_people.levels.get(review, {}))
             for code, state, review in siblings
         ],
+        scores_mark=mark,
+        hidden=artwork.hidden,
     )
 
 

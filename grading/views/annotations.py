@@ -23,17 +23,20 @@ from grading.services.annotations import (
     Words,
     WordsChanged,
     confirm_review,
+    finish_blind_look,
+    is_hidden,
     save_levels,
     set_level,
     set_words,
 )
 from grading.services.audit import record
+from grading.services.board import demo_in_use
 from grading.services.review import PicturePage, for_picture_page, picture_page
 from grading.views.requests import SignedInRequest
 from ml.feedback import Finding, lint
 
 # One key selects a row, one sets its level. Left out: the keys the page has another use for.
-ROW_KEYS = "abcdeghilmnopqstuvxy"
+ROW_KEYS = "abcdeghilmnopqstuvy"
 
 
 @login_required
@@ -58,10 +61,11 @@ def review(request: SignedInRequest, code: UUID) -> HttpResponse:
 def level(request: SignedInRequest, code: UUID, dimension: str) -> HttpResponse:
     artwork = _artwork(request, code)
     chosen = _dimension(artwork, dimension)
-    form = LevelForm(request.POST, levels=chosen.version.levels)
+    form = LevelForm(request.POST, dimension=chosen)
     if not form.is_valid():
         return HttpResponseBadRequest()
-    set_level(artwork, chosen, form.cleaned_data["level"], request.user)
+    data = form.cleaned_data
+    set_level(artwork, chosen, data["level"], request.user, not_assessed=data["not_assessed"])
     if not request.htmx:
         return redirect("grading:review", code)
     page = picture_page(_artwork(request, code))
@@ -99,6 +103,9 @@ def confirm(request: SignedInRequest, code: UUID) -> HttpResponse:
     if refusal := _refusal(request, artwork, form) or _save(request, artwork, form):
         return refusal
     try:
+        if is_hidden(artwork):
+            finish_blind_look(artwork, request.user)
+            return _show(request, artwork, _("These are the levels of the model, beside yours."))
         confirm_review(artwork, request.user, form.cleaned_data["scores_seen"] or None)
     except CannotConfirm as error:
         return _page(request, artwork, [str(error)], form, status=422)
@@ -174,6 +181,13 @@ def _somebody_wrote(clash: WordsChanged) -> str:
     }
 
 
+def _show(request: SignedInRequest, artwork: Artwork, words: str) -> HttpResponse:
+    """The page of this picture once more, from the beginning."""
+    messages.success(request, words)
+    url = reverse("grading:review", args=[artwork.code])
+    return HttpResponse(headers={"HX-Redirect": url}) if request.htmx else redirect(url)
+
+
 def _open_next(request: SignedInRequest, page: PicturePage) -> HttpResponse:
     name = page.artwork.student or page.artwork.original_name
     following = page.next_to_review
@@ -227,7 +241,7 @@ def _context(page: PicturePage) -> dict[str, Any]:
         "words": page.words,
         "findings": _findings(page, page.words),
         "words_at_most": WORDS_AT_MOST,
-        "demo_model": page.demo,
+        "demo_model": page.demo or (page.hidden and demo_in_use()),
     }
 
 

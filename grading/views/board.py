@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from grading.intake.checks import RefusedUpload
-from grading.models import Artwork, Assignment, AuditEvent
+from grading.models import Artwork, Assignment, AuditEvent, Review
 from grading.services.artworks import (
     AlreadyUploaded,
     remove_artwork,
@@ -41,9 +41,21 @@ def board(request: SignedInRequest, code: UUID) -> HttpResponse:
     context = _board_context(board) | {
         "removed": removed.order_by("-removed_at")[:LAST_REMOVED],
         "limits": upload_limits(),
+        "accepted": _accepted(request, assignment),
         "demo_model": board.demo or demo_in_use(),  # the scores may come while the page is open
     }
     return render(request, "grading/board.html", context)
+
+
+def _accepted(request: SignedInRequest, assignment: Assignment) -> dict[str, Any] | None:
+    """What was accepted together a moment ago, and can be taken back."""
+    try:
+        batch = UUID(request.GET.get("accepted", ""))
+    except ValueError:
+        return None
+    reviews = Review.objects.standing().filter(batch=batch, artwork__assignment=assignment)
+    count = reviews.count()
+    return {"batch": batch, "count": count} if count else None
 
 
 @login_required

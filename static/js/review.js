@@ -73,6 +73,30 @@ function clearLevel(row = currentRow()) {
   htmx.ajax("POST", button.dataset.url, { source: row, target, swap: "outerHTML", values: { level: "" } });
 }
 
+function leaveOut() {
+  const row = currentRow();
+  const words = row?.querySelector("details");
+  if (!words) return;
+  words.open = true;
+  words.querySelector(".not-assess input").focus();
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-not-assess]");
+  if (!button) return;
+  const row = button.closest(".level-row");
+  for (const input of inputs(row)) input.checked = false;
+  row.querySelector("details").open = false;
+  goTo(row);
+});
+
+// Enter in the field of a reason means its button, not the confirmation of the picture.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !event.target.matches(".not-assess input")) return;
+  event.preventDefault();
+  event.target.closest(".not-assess").querySelector("button").click();
+});
+
 // Before htmx sees the click: it would remember the button as the one the form is sent with.
 document.addEventListener(
   "click",
@@ -135,6 +159,7 @@ const KEYS = {
   ArrowLeft: () => nudge(-1),
   ArrowRight: () => nudge(1),
   Backspace: () => clearLevel(),
+  x: () => leaveOut(),
   w: () => {
     const words = currentRow()?.querySelector("details");
     if (words) words.open = !words.open;

@@ -1,0 +1,85 @@
+"""The contact sheet: one dimension, the whole class, a level by key, drag or click."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse, HttpResponseBadRequest, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from grading.forms.annotations import LevelField
+from grading.models import Artwork, Assignment, AuditEvent, RubricDimension
+from grading.services.annotations import set_level
+from grading.services.audit import record
+from grading.services.board import demo_in_use
+from grading.services.sheet import Order, Sheet, sheet_of
+from grading.views.requests import SignedInRequest
+
+PREFERENCE = "contact_order"
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def contact_sheet(request: SignedInRequest, code: UUID) -> HttpResponse:
+    """The sheet; a POST sets one level on it."""
+    assignment = get_object_or_404(Assignment.objects.for_user(request.user), code=code)
+    dimension = _dimension(assignment, request.GET)
+    if request.method == "POST":
+        return _set(request, assignment, dimension)
+    order = _order(request)
+    if not request.htmx:
+        record(request.user, AuditEvent.Verb.VIEWED, assignment, assignment.classroom.school)
+    return _page(request, sheet_of(assignment, dimension, order))
+
+
+def _set(
+    request: SignedInRequest, assignment: Assignment, dimension: RubricDimension
+) -> HttpResponse:
+    """``set`` is the code of an artwork and its level, or nothing to clear it."""
+    code, _colon, level = request.POST.get("set", "").partition(":")
+    field = LevelField(dimension.version.levels)
+    try:
+        chosen, wanted = field.clean(level), UUID(code)
+    except (ValueError, ValidationError):
+        return HttpResponseBadRequest()
+    artworks = Artwork.objects.for_user(request.user).filter(assignment=assignment)
+    set_level(get_object_or_404(artworks, code=wanted), dimension, chosen, request.user)
+    if not request.htmx:
+        address = reverse("grading:sheet", args=[assignment.code])
+        return redirect(f"{address}?dimension={dimension.slug}#card-{code}")
+    return _page(request, sheet_of(assignment, dimension, _order(request)))
+
+
+def _page(request: SignedInRequest, sheet: Sheet) -> HttpResponse:
+    context = {
+        "sheet": sheet,
+        "assignment": sheet.assignment,
+        "orders": [(order, order.label) for order in Order],
+        "demo_model": demo_in_use(),
+    }
+    template = "grading/_sheet.html" if request.htmx else "grading/sheet.html"
+    return render(request, template, context)
+
+
+def _dimension(assignment: Assignment, query: QueryDict) -> RubricDimension:
+    """The one that is asked for, or else the first."""
+    dimensions = assignment.rubric_version.dimensions.select_related("version")
+    slug = query.get("dimension")
+    return get_object_or_404(dimensions, slug=slug) if slug else dimensions[0]
+
+
+def _order(request: SignedInRequest) -> Order:
+    """What was chosen last, on any sheet; a choice is remembered."""
+    before = request.user.preferences.get(PREFERENCE, Order.SCORE)
+    try:
+        order = Order(request.GET.get("order") or before)
+    except ValueError:
+        order = Order.SCORE
+    if order != before:
+        request.user.preferences[PREFERENCE] = str(order)
+        request.user.save(update_fields=["preferences"])
+    return order
