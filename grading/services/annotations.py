@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from django.db import transaction
@@ -62,6 +62,12 @@ def newest_proposal(artwork: Artwork) -> Proposal:
     scores = score_set.scores.all() if score_set else []
     levels = {s.dimension_id: s.level for s in scores if s.level is not None}
     return Proposal(picture, score_set, drafts, levels)
+
+
+def _shown_proposal(artwork: Artwork) -> Proposal:
+    """As a person sees it: without levels and words as long as they are hidden."""
+    proposal = newest_proposal(artwork)
+    return replace(proposal, drafts=[], levels={}) if is_hidden(artwork) else proposal
 
 
 def proposal_mark(score_set: ScoreSet | None) -> str:
@@ -202,7 +208,8 @@ def save_levels(
     changed on it or not: theirs stand, and want a look.
     """
     Artwork.objects.select_for_update().get(pk=artwork.pk)
-    stored, proposed = decided(artwork).levels, newest_proposal(artwork).levels
+    stored = decided(artwork).levels
+    proposed = _shown_proposal(artwork).levels
     others = []
     for dimension, change in changes.items():
         now, proposal = stored.get(dimension.pk), proposed.get(dimension.pk)
@@ -228,7 +235,7 @@ def set_words(
     """
     Artwork.objects.select_for_update().get(pk=artwork.pk)
     said = decided(artwork)
-    proposal = newest_proposal(artwork)
+    proposal = _shown_proposal(artwork)
     stored = words_in_force(said, proposal.feedback)
     words = Words(strength, next_step)
     if words == stored:

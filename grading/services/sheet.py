@@ -69,6 +69,10 @@ class Sheet:
     columns: Sequence[Column]  # one for each level, and one for pictures without one
 
     @property
+    def anonymous(self) -> bool:
+        return self.order == Order.ANONYMOUS
+
+    @property
     def count(self) -> int:
         return sum(len(column.cards) for column in self.columns)
 

@@ -23,7 +23,9 @@ from grading.views.requests import SignedInRequest
 @require_http_methods(["GET", "POST"])
 def accept_drafts(request: SignedInRequest, code: UUID) -> HttpResponse:
     """The list; a POST confirms what is ticked on it."""
-    assignment = get_object_or_404(Assignment.objects.for_user(request.user), code=code)
+    assignments = Assignment.objects.for_user(request.user)
+    related = assignments.select_related("classroom__school", "rubric_version")
+    assignment = get_object_or_404(related, code=code)
     if request.method == "POST":
         return _accept(request, assignment)
     record(request.user, AuditEvent.Verb.VIEWED, assignment, assignment.classroom.school)

@@ -26,7 +26,9 @@ PREFERENCE = "contact_order"
 @require_http_methods(["GET", "POST"])
 def contact_sheet(request: SignedInRequest, code: UUID) -> HttpResponse:
     """The sheet; a POST sets one level on it."""
-    assignment = get_object_or_404(Assignment.objects.for_user(request.user), code=code)
+    assignments = Assignment.objects.for_user(request.user)
+    related = assignments.select_related("classroom__school", "rubric_version")
+    assignment = get_object_or_404(related, code=code)
     dimension = _dimension(assignment, request.GET)
     if request.method == "POST":
         return _set(request, assignment, dimension)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -21,7 +22,7 @@ from grading.models import (
     ScoringJob,
     Student,
 )
-from grading.services.annotations import confirm_review, set_level, set_words
+from grading.services.annotations import CannotConfirm, confirm_review, set_level, set_words
 from grading.services.artworks import remove_artwork
 from ml.interface import DimensionScore
 from tests.conftest import scores_of
@@ -464,3 +465,94 @@ def test_a_confirmed_picture_scored_again_keeps_its_levels_and_says_so(
     assert page.scored_since_confirmed
     assert {row.mine for row in page.rows} == {3}
     assert {row.proposed for row in page.rows} == {5}
+
+
+class TestBlindFirst:
+    @pytest.fixture
+    def artwork(self, artwork):
+        artwork.blind_first = True
+        artwork.save()
+        return artwork
+
+    def set_all(self, artwork, alice, level: int = 4) -> None:
+        for dimension in artwork.assignment.rubric_version.dimensions.select_related("version"):
+            set_level(artwork, dimension, level, alice)
+
+    def test_nothing_the_model_said_is_on_the_page(self, signed_in, artwork):
+        page = open_page(signed_in, artwork)
+        assert "Your eyes first" in page
+        assert "level--proposed" not in page
+        assert "Wide palette." not in page
+        assert 'data-fill="0"' in page
+        assert not re.search(r'data-fill="[1-4]"', page)
+        assert "radar__model" not in page
+
+    def test_own_levels_come_before_the_model_s(self, signed_in, artwork, alice):
+        answer = signed_in.post(url("confirm", artwork), form_of(signed_in, artwork))
+        assert answer.status_code == 422
+        assert "Choose a level for: " in answer.content.decode()
+        self.set_all(artwork, alice)
+        data = form_of(signed_in, artwork)
+        answer = signed_in.post(url("confirm", artwork), data, follow=True)
+        page = answer.content.decode()
+        assert "These are the levels of the model, beside yours." in page
+        assert "level--proposed" in page
+        look = artwork.blind_looks.get()
+        assert (look.by, look.purpose) == (alice, "first")
+        assert {(a.level, a.origin) for a in look.annotations.all()} == {(4, "blind")}
+        assert not Review.objects.exists()
+
+    def test_after_looking_the_picture_is_confirmed_like_any_other(self, signed_in, artwork, alice):
+        self.set_all(artwork, alice)
+        signed_in.post(url("confirm", artwork), form_of(signed_in, artwork))
+        data = form_of(signed_in, artwork)
+        signed_in.post(url("confirm", artwork), data | {"level-realism": "3"})
+        levels = dict(Review.objects.get().annotations.values_list("dimension__slug", "level"))
+        assert levels.pop("realism") == 3
+        assert set(levels.values()) == {4}
+        assert artwork.blind_looks.get().annotations.get(dimension__slug="realism").level == 4
+
+    def test_nobody_can_confirm_past_it(self, artwork, alice):
+        with pytest.raises(CannotConfirm, match="your own levels first"):
+            confirm_review(artwork, alice)
+
+    def test_the_board_gives_nothing_away(self, signed_in, artwork, assignment):
+        board = signed_in.get(reverse("grading:board", args=[assignment.code])).content.decode()
+        assert "Your eyes first" in board
+        assert "<polygon" not in board
+
+
+class TestNotAssessed:
+    def leave_out(self, client, artwork, **fields):
+        data = {"not_assessed": "realism"} | fields
+        return client.post(url("level", artwork, "realism"), data, headers=HTMX)
+
+    def test_a_row_can_be_left_without_a_level_and_confirmed(self, signed_in, artwork):
+        page = self.leave_out(signed_in, artwork, **{"why-realism": "  Only   pencil "})
+        assert "Not assessed: Only pencil" in page.content.decode()
+        signed_in.post(url("confirm", artwork), form_of(signed_in, artwork))
+        review = Review.objects.get()
+        assert review.annotations.count() == 8
+        assert "Not assessed: Only pencil" in open_page(signed_in, artwork)
+
+    def test_a_level_takes_its_place(self, signed_in, artwork):
+        self.leave_out(signed_in, artwork, **{"why-realism": "Only pencil"})
+        signed_in.post(url("level", artwork, "realism"), {"level": "2"}, headers=HTMX)
+        page = signed_in.get(url("review", artwork)).context["page"]
+        row = next(row for row in page.rows if row.dimension.slug == "realism")
+        assert (row.mine, row.not_assessed) == (2, "")
+
+    def test_without_a_reason_that_is_said(self, signed_in, artwork):
+        assert "No reason given" in self.leave_out(signed_in, artwork).content.decode()
+
+    def test_the_page_s_own_form_keeps_it(self, signed_in, artwork):
+        """Without JavaScript the whole form comes with the confirmation."""
+        self.leave_out(signed_in, artwork, **{"why-realism": "Only pencil"})
+        data = form_of(signed_in, artwork) | {"why-realism": "Only pencil"}
+        signed_in.post(url("review", artwork), data)
+        page = signed_in.get(url("review", artwork)).context["page"]
+        assert [row.not_assessed for row in page.rows if row.not_assessed] == ["Only pencil"]
+
+
+def test_a_dimension_that_agrees_little_with_people_is_marked(signed_in, artwork):
+    assert "low reliability" in open_page(signed_in, artwork)  # nobody has measured these adapters

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from grading.models import AdapterVersion, AuditEvent, Review, ReviewDraft, Student
+from grading.services.annotations import confirm_review, set_level
+from grading.services.bulk import candidates
+from tests.views.test_review import SILENT, UNSURE
+
+
+@pytest.fixture
+def trusted(installed) -> None:
+    """People have measured that every adapter agrees with them."""
+    measure(0.8)
+
+
+def measure(spearman: float) -> None:
+    """Past the guard of frozen rows, for a row that came so from its training."""
+    QuerySet(AdapterVersion).update(metrics={"spearman": spearman})
+
+
+@pytest.fixture
+def students(classroom) -> list[Student]:
+    return list(Student.objects.order_by("display_name"))
+
+
+@pytest.fixture
+def sure(trusted, make_scored, students):
+    return make_scored(students[0]).picture.artwork
+
+
+@pytest.fixture
+def signed_in(client, alice):
+    client.force_login(alice)
+    return client
+
+
+def url(assignment) -> str:
+    return reverse("grading:accept", args=[assignment.code])
+
+
+def form(client, assignment, *left_out) -> dict[str, str | list[str]]:
+    """What the list sends when it is sent as it was opened."""
+    found = client.get(url(assignment)).context["candidates"]
+    return {
+        "artwork": [str(c.artwork.code) for c in found if c.artwork not in left_out],
+        **{f"seen-{c.artwork.code}": c.mark for c in found},
+    }
+
+
+def test_only_what_the_model_is_sure_of_in_every_dimension_is_offered(
+    sure, make_scored, students, assignment
+):
+    make_scored(students[1], "red", line_texture=UNSURE)
+    make_scored(students[2], "blue", line_texture=SILENT)
+    make_scored(None, "green")  # nobody's yet
+    assert [c.artwork for c in candidates(assignment)] == [sure]
+
+
+def test_a_dimension_that_agrees_little_with_people_keeps_every_picture_off_the_list(
+    sure, assignment
+):
+    measure(0.59)
+    assert candidates(assignment) == []
+
+
+def test_what_somebody_has_begun_or_must_see_blind_is_not_offered(
+    sure, assignment, alice, rubric_version
+):
+    set_level(sure, rubric_version.dimensions.get(slug="realism"), 4, alice)
+    assert candidates(assignment) == []
+    ReviewDraft.objects.all().delete()
+    sure.blind_first = True
+    sure.save()
+    assert candidates(assignment) == []
+
+
+def test_accepting_confirms_what_is_ticked_and_can_be_undone(
+    signed_in, sure, make_scored, students, assignment
+):
+    other = make_scored(students[1], "red").picture.artwork
+    answer = signed_in.post(url(assignment), form(signed_in, assignment, other), follow=True)
+    review = Review.objects.standing().get()
+    assert review.artwork == sure
+    assert {a.origin for a in review.annotations.all()} == {"accepted"}
+    assert "1 draft is accepted." in answer.content.decode()
+    signed_in.post(reverse("grading:undo-accept", args=[review.batch]))
+    assert not Review.objects.standing().exists()
+    assert [c.artwork for c in candidates(assignment)] == [sure, other]
+
+
+def test_what_was_looked_at_since_is_not_taken_back(
+    signed_in, sure, assignment, alice, rubric_version
+):
+    signed_in.post(url(assignment), form(signed_in, assignment))
+    first = Review.objects.get()
+    set_level(sure, rubric_version.dimensions.get(slug="realism"), 5, alice)
+    confirm_review(sure, alice)
+    signed_in.post(reverse("grading:undo-accept", args=[first.batch]))
+    assert Review.objects.standing().count() == 2
+
+
+def test_a_picture_that_changed_since_the_list_was_made_is_left(
+    signed_in, sure, make_scored, students, assignment, alice, rubric_version
+):
+    make_scored(students[1], "red")
+    filled = form(signed_in, assignment)
+    set_level(sure, rubric_version.dimensions.get(slug="realism"), 5, alice)
+    answer = signed_in.post(url(assignment), filled, follow=True)
+    assert "Amara B. was left: Something has changed" in answer.content.decode()
+    assert Review.objects.count() == 1
+
+
+@pytest.mark.parametrize("data", [{}, {"artwork": ["x"]}, {"artwork": [str(uuid.uuid4())]}])
+def test_a_strange_form_confirms_nothing(data, signed_in, sure, assignment):
+    answer = signed_in.post(url(assignment), data, follow=True)
+    assert "Nothing was confirmed." in answer.content.decode()
+    assert not Review.objects.exists()
+
+
+def test_the_list_and_each_confirmation_are_audited(signed_in, sure, assignment):
+    signed_in.post(url(assignment), form(signed_in, assignment))
+    verbs = AuditEvent.objects.values_list("verb", flat=True)
+    assert {"viewed", "confirmed"} <= set(verbs)
+
+
+def test_the_number_of_queries_does_not_grow(
+    signed_in, trusted, make_scored, students, assignment, django_assert_max_num_queries
+):
+    for color in ("red", "green", "blue", "teal", "pink", "gold"):
+        make_scored(students[0], color)
+    with django_assert_max_num_queries(12):
+        signed_in.get(url(assignment))
