@@ -39,7 +39,7 @@ from grading.models import (
     ScoringJob,
 )
 from ml.errors import BundleError
-from ml.feedback import compose
+from ml.feedback import Manner, compose
 from ml.interface import PictureFailure, PictureScores
 from ml.profiles import read_base_profile
 from ml.rubric import Rubric
@@ -183,7 +183,7 @@ def _draft_feedback(score_set: ScoreSet, rubric: Rubric, scores: PictureScores) 
         next_step=words.next_step,
         seed=score_set.picture_id,
     )
-    if _can_write(score_set.job.adapter_set):
+    if can_write(score_set.job.adapter_set):
         job = FeedbackJob.objects.create(score_set=score_set)
         send_on_commit(write_feedback, job.pk)
 
@@ -219,7 +219,7 @@ def _scorer(adapter_set: AdapterSet, rubric: Rubric) -> TorchScorer:
     return _loaded[key]
 
 
-def _can_write(adapter_set: AdapterSet) -> bool:
+def can_write(adapter_set: AdapterSet) -> bool:
     try:
         return read_base_profile(adapter_set.base.folder).writes
     except BundleError:
@@ -274,6 +274,9 @@ def write_feedback(job_id: int) -> None:
                     next_step=result.feedback.next_step,
                     seed=result.seed,
                     note=result.reason,
+                    tone=job.tone,
+                    length=job.length,
+                    turn=job.turn,
                 )
 
 
@@ -282,16 +285,23 @@ def _request(job: FeedbackJob, path: Path) -> FeedbackRequest:
 
     artwork = job.score_set.picture.artwork
     scores = list(job.score_set.scores.exclude(level=None).select_related("dimension"))
+    said = {s.dimension.slug: s.level for s in scores if s.level is not None}
     return FeedbackRequest(
         picture=path,
-        levels={s.dimension.slug: s.level for s in scores if s.level is not None},
+        levels=said | job.levels,
         expected={s.dimension.slug: s.expected for s in scores if s.expected is not None},
         title=artwork.assignment.title,
         task=artwork.assignment.task,
         grade=artwork.assignment.classroom.grade,
         names=_names(artwork.student.display_name) if artwork.student else (),
-        seed=job.score_set.picture_id,
+        seed=feedback_seed(job.score_set, job.turn),
+        manner=Manner(job.tone, job.length),
     )
+
+
+def feedback_seed(score_set: ScoreSet, turn: int) -> int:
+    """Other words for each picture, and each time that somebody asks for others."""
+    return score_set.picture_id + 1_000_003 * turn
 
 
 def _names(display_name: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from grading.views import adapters, annotations, artworks, board, bulk, people, sheet
+from grading.views import adapters, annotations, artworks, board, bulk, people, sheet, words
 
 app_name = "grading"
 urlpatterns: list[URLPattern] = [
@@ -23,6 +23,12 @@ urlpatterns: list[URLPattern] = [
     path("artworks/<uuid:code>/levels/<slug:dimension>/", annotations.level, name="level"),
     path("artworks/<uuid:code>/words/", annotations.words, name="words"),
     path("artworks/<uuid:code>/confirm/", annotations.confirm, name="confirm"),
+    path("artworks/<uuid:code>/write-again/", words.write_words_again, name="write-again"),
+    path("artworks/<uuid:code>/comments/", words.comments, name="comments"),
+    path("artworks/<uuid:code>/take-draft/", words.take_draft, name="take-draft"),
+    path("artworks/<uuid:code>/insert-comment/", words.insert_comment, name="insert-comment"),
+    path("artworks/<uuid:code>/keep-words/", words.keep_words, name="keep-words"),
+    path("artworks/<uuid:code>/forget-comment/", words.forget_comment, name="forget-comment"),
     path("models/", adapters.models, name="models"),
     path("pictures/<uuid:code>/<slug:version>/", artworks.picture_file, name="picture"),
 ]

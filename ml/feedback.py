@@ -7,6 +7,7 @@ levels of the picture and nothing else of it, so it says nothing that the level 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -19,16 +20,19 @@ __all__ = [
     "Feedback",
     "Finding",
     "Focus",
+    "Manner",
     "Subject",
     "chance_of",
     "choose_focus",
     "compose",
     "is_young",
     "lint",
+    "reading_grade",
 ]
 
 LAST_YOUNG_GRADE = 2  # up to here: the first half of each sentence, about ten words
 MAX_TITLE_LETTERS = 60
+FEWEST_WORDS = 12  # of which a reading level can be told
 NEAREST = 3  # the next step is chosen among this many dimensions, so that a class reads variety
 
 NOTICED_OPENINGS: tuple[str, ...] = ("", "In “{title}”, ")
@@ -52,6 +56,22 @@ class Feedback:
 
 
 @dataclass(frozen=True)
+class Manner:
+    """How the words are put: warm ones lead in, plain ones do not; short ones are one half."""
+
+    tone: str = "warm"  # warm or plain
+    length: str = "usual"  # usual or short
+
+    @property
+    def plain(self) -> bool:
+        return self.tone == "plain"
+
+    @property
+    def short(self) -> bool:
+        return self.length == "short"
+
+
+@dataclass(frozen=True)
 class Focus:
     """What the words are about: one dimension to notice and one to work on."""
 
@@ -66,6 +86,7 @@ def compose(
     title: str,
     grade: int | None,
     seed: int,
+    manner: Manner = Manner(),  # noqa: B008  # frozen
 ) -> Feedback:
     """Words for the dimensions in ``levels``; those without a level are passed over in silence.
 
@@ -74,20 +95,56 @@ def compose(
     give the same words.
     """
     chance = chance_of(seed)
-    young = is_young(grade)
+    short = is_young(grade) or manner.short
+    openings = Openings.of(grade, manner)
     title = " ".join(title.split())
     focus = choose_focus(rubric, levels, expected, chance)
     if focus is None:
         return Feedback(chance.choice(NOTHING_NOTICED), chance.choice(NOTHING_NEXT))
     strong, growing = focus.strong, focus.growing
     return Feedback(
-        strength=_strength(strong, levels[strong.slug] - rubric.first_level, title, young, chance),
-        next_step=_next_step(growing, levels[growing.slug] - rubric.first_level, young, chance),
+        strength=_strength(
+            strong, levels[strong.slug] - rubric.first_level, title, short, openings, chance
+        ),
+        next_step=_next_step(
+            growing, levels[growing.slug] - rubric.first_level, short, openings, chance
+        ),
     )
+
+
+@dataclass(frozen=True)
+class Openings:
+    """What a sentence may begin with before its own words; the first is always nothing."""
+
+    noticed: tuple[str, ...]
+    next_step: tuple[str, ...]
+
+    @staticmethod
+    def of(grade: int | None, manner: Manner) -> Openings:
+        if manner.plain:
+            return Openings(("",), ("",))
+        if is_young(grade):
+            return Openings(YOUNG_NOTICED_OPENINGS, YOUNG_NEXT_OPENINGS)
+        return Openings(NOTICED_OPENINGS, NEXT_OPENINGS)
 
 
 def chance_of(seed: int) -> Random:
     return Random(f"feedback {seed}")  # neighboring numbers alone begin alike
+
+
+def reading_grade(text: str) -> float | None:
+    """The school grade in which a text is read with ease; None for too few words to say.
+
+    Source: Coleman and Liau (1975), .0588 L - .296 S - 15.8, with letters and sentences per 100
+    words. It counts letters, no syllables, so it needs no dictionary.
+    """
+    words = re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", text)
+    if len(words) < FEWEST_WORDS:
+        return None
+    letters = sum(char.isalpha() for char in text)
+    sentences = len(re.findall(r"[.!?…]+(?=\s|$)", text)) or 1
+    per_100 = 100 / len(words)
+    return max(1.0, 0.0588 * letters * per_100 - 0.296 * sentences * per_100 - 15.8)
 
 
 def is_young(grade: int | None) -> bool:
@@ -133,7 +190,9 @@ def _growing(
     return chance.choice(lower_half[:NEAREST])
 
 
-def _strength(dimension: Dimension, at: int, title: str, young: bool, chance: Random) -> str:
+def _strength(
+    dimension: Dimension, at: int, title: str, short: bool, openings: Openings, chance: Random
+) -> str:
     phrase = _phrase(NOTICED, dimension, at, chance)
     if phrase is None:
         return _first_clean(
@@ -141,19 +200,20 @@ def _strength(dimension: Dimension, at: int, title: str, young: bool, chance: Ra
             f"There is a lot to see in the {_lower(dimension.name)} of this picture.",
             chance.choice(NOTHING_NOTICED),
         )
-    openings = YOUNG_NOTICED_OPENINGS if young else NOTICED_OPENINGS
+    choices = openings.noticed
     if not title or len(title) > MAX_TITLE_LETTERS:
-        openings = openings[:1]
-    opening = chance.choice(openings).format(title=title)
+        choices = choices[:1]
+    opening = chance.choice(choices).format(title=title)
     # A title may hold any words; without it the sentence is the bank's own.
-    return _first_clean(_sentence(opening, phrase, young), _sentence("", phrase, young))
+    return _first_clean(_sentence(opening, phrase, short), _sentence("", phrase, short))
 
 
-def _next_step(dimension: Dimension, at: int, young: bool, chance: Random) -> str:
+def _next_step(
+    dimension: Dimension, at: int, short: bool, openings: Openings, chance: Random
+) -> str:
     phrase = _phrase(TRY_NEXT, dimension, at, chance)
     if phrase is not None:
-        openings = YOUNG_NEXT_OPENINGS if young else NEXT_OPENINGS
-        return _first_clean(_sentence(chance.choice(openings), phrase, young))
+        return _first_clean(_sentence(chance.choice(openings.next_step), phrase, short))
     name = _lower(dimension.name)
     if at + 1 == len(dimension.levels):
         return _first_clean(
@@ -173,9 +233,9 @@ def _phrase(bank: Bank, dimension: Dimension, at: int, chance: Random) -> Phrase
     return chance.choice(bank[dimension.slug][at])
 
 
-def _sentence(opening: str, phrase: Phrase, young: bool) -> str:
+def _sentence(opening: str, phrase: Phrase, short: bool) -> str:
     head, tail = phrase
-    return opening + (_lower(head) if opening else head) + ("" if young else tail)
+    return opening + (_lower(head) if opening else head) + ("" if short else tail)
 
 
 def _first_clean(*choices: str) -> str:

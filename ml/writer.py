@@ -28,7 +28,7 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from ml.bundle import LoadedBase
 from ml.errors import BundleError, UnreadablePicture
-from ml.feedback import Feedback, Focus, chance_of, choose_focus, compose, is_young, lint
+from ml.feedback import Feedback, Focus, Manner, chance_of, choose_focus, compose, is_young, lint
 from ml.images import fit_picture, load_picture
 from ml.processing import END_OF_TURN, PAD_TOKEN
 from ml.prompts import build_question
@@ -60,7 +60,7 @@ QUESTION = (
     "Title: {title}\nTask: {task}\nReader: {reader}\n"
     "What works well, {strong}: {reached}\n"
     "What can grow, {growing}: {now} What comes next: {above}\n"
-    "Answer in two lines, each one sentence of at most twenty words about this picture:\n"
+    "Answer in two lines, each one sentence of at most {words} words{tone}, about this picture:\n"
     "Strength: what can be seen in it that works well.\n"
     "Next step: one thing to try in the next picture."
 )
@@ -104,6 +104,7 @@ class FeedbackRequest:
     seed: int
     task: str = ""
     names: tuple[str, ...] = ()  # that the child goes by; never shown to the model
+    manner: Manner = Manner()
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,7 @@ class FeedbackWriter:
             request.title,
             request.grade,
             request.seed,
+            request.manner,
         )
         return WrittenFeedback(words, "composed", reason, request.seed)
 
@@ -289,7 +291,11 @@ def _question(rubric: Rubric, focus: Focus, request: FeedbackRequest) -> str:
         "now": growing.levels[at],
         "above": growing.levels[min(at + 1, len(growing.levels) - 1)],
     }
-    return QUESTION.format(**{name: _plain(words) or "-" for name, words in values.items()})
+    own = {name: _plain(words) or "-" for name, words in values.items()}
+    words = "ten" if request.manner.short else "twenty"
+    return QUESTION.format(
+        **own, words=words, tone=", plain and without praise" if request.manner.plain else ""
+    )
 
 
 def _reader(grade: int | None) -> str:

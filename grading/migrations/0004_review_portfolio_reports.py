@@ -458,6 +458,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="feedbackjob",
+            name="levels",
+            field=models.JSONField(default=dict),
+        ),
+        migrations.AddField(
+            model_name="feedbackjob",
             name="turn",
             field=models.PositiveSmallIntegerField(default=0),
         ),

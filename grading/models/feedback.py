@@ -43,6 +43,7 @@ class FeedbackJob(Job):
     tone = models.CharField(max_length=10, choices=Tone.choices, default=Tone.WARM)
     length = models.CharField(max_length=10, choices=Length.choices, default=Length.USUAL)
     turn = models.PositiveSmallIntegerField(default=0)  # how often somebody asked for other words
+    levels = models.JSONField(default=dict)  # by slug, where a person's differ from the model's
 
     objects = FeedbackJobQuerySet.as_manager()
 

@@ -202,6 +202,10 @@ class PicturePage:
         return draft_behind(self.words, self.drafts)
 
     @property
+    def newest_draft(self) -> FeedbackDraft | None:
+        return self.drafts[-1] if self.drafts else None
+
+    @property
     def words_are_edited(self) -> bool:
         return self.words != words_in_force(Decided({}, None, None, None), self.proposed_words)
 

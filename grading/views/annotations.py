@@ -12,12 +12,13 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from grading.charts import Axis, Layer, RadarContext, radar
 from grading.forms.annotations import WORDS_AT_MOST, LevelForm, ReviewForm, WordsForm
-from grading.models import Artwork, AuditEvent, RubricDimension
+from grading.models import Artwork, AuditEvent, Length, RubricDimension, Tone, User
 from grading.services.annotations import (
     CannotConfirm,
     Words,
@@ -32,6 +33,7 @@ from grading.services.annotations import (
 from grading.services.audit import record
 from grading.services.board import demo_in_use
 from grading.services.review import PicturePage, for_picture_page, picture_page
+from grading.services.words import reading_of
 from grading.views.requests import SignedInRequest
 from ml.feedback import Finding, lint
 
@@ -43,7 +45,7 @@ ROW_KEYS = "abcdeghilmnopqstuvy"
 @require_http_methods(["GET", "POST"])
 def review(request: SignedInRequest, code: UUID) -> HttpResponse:
     """The page; a POST saves everything on it, for browsers without JavaScript."""
-    artwork = _artwork(request, code)
+    artwork = the_artwork(request, code)
     if request.method == "POST":
         form = _review_form(request, artwork)
         if refusal := _refusal(request, artwork, form) or _save(request, artwork, form):
@@ -59,7 +61,7 @@ def review(request: SignedInRequest, code: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def level(request: SignedInRequest, code: UUID, dimension: str) -> HttpResponse:
-    artwork = _artwork(request, code)
+    artwork = the_artwork(request, code)
     chosen = _dimension(artwork, dimension)
     form = LevelForm(request.POST, dimension=chosen)
     if not form.is_valid():
@@ -68,26 +70,26 @@ def level(request: SignedInRequest, code: UUID, dimension: str) -> HttpResponse:
     set_level(artwork, chosen, data["level"], request.user, not_assessed=data["not_assessed"])
     if not request.htmx:
         return redirect("grading:review", code)
-    page = picture_page(_artwork(request, code))
+    page = picture_page(the_artwork(request, code))
     row = next(row for row in page.rows if row.dimension.slug == dimension)
-    return render(request, "grading/_level_saved.html", {**_context(page), "row": row})
+    return render(request, "grading/_level_saved.html", {**_context(request, page), "row": row})
 
 
 @login_required
 @require_POST
 def words(request: SignedInRequest, code: UUID) -> HttpResponse:
-    artwork = _artwork(request, code)
+    artwork = the_artwork(request, code)
     form = WordsForm(request.POST)
     if not form.is_valid():
         return _page(request, artwork, [_too_long()], form, status=422)
     clash = _save_words(request, artwork, form)
     if not request.htmx:
         if clash:
-            return _page(request, artwork, [_somebody_wrote(clash)], form, status=409)
+            return _page(request, artwork, [somebody_wrote(clash)], form, status=409)
         return redirect("grading:review", code)
-    context = _context(picture_page(_artwork(request, code))) | {"saved": clash is None}
+    context = _context(request, picture_page(the_artwork(request, code))) | {"saved": clash is None}
     if clash:
-        context |= {"clash": clash, "problem": _somebody_wrote(clash)}
+        context |= {"clash": clash, "problem": somebody_wrote(clash)}
     status = 409 if clash else 200
     return render(request, "grading/_words_saved.html", context, status=status)
 
@@ -96,7 +98,7 @@ def words(request: SignedInRequest, code: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def confirm(request: SignedInRequest, code: UUID) -> HttpResponse:
     """Save what is on the page, confirm it, and open the next picture that waits."""
-    artwork = _artwork(request, code)
+    artwork = the_artwork(request, code)
     if request.method == "GET":  # somebody signed in again on the way here
         return redirect("grading:review", code)
     form = _review_form(request, artwork)
@@ -109,10 +111,10 @@ def confirm(request: SignedInRequest, code: UUID) -> HttpResponse:
         confirm_review(artwork, request.user, form.cleaned_data["scores_seen"] or None)
     except CannotConfirm as error:
         return _page(request, artwork, [str(error)], form, status=422)
-    return _open_next(request, picture_page(_artwork(request, code)))
+    return _open_next(request, picture_page(the_artwork(request, code)))
 
 
-def _artwork(request: SignedInRequest, code: UUID) -> Artwork:
+def the_artwork(request: SignedInRequest, code: UUID) -> Artwork:
     artwork = for_picture_page(Artwork.objects.for_user(request.user)).filter(code=code).first()
     if artwork is None:
         raise Http404
@@ -150,7 +152,7 @@ def _save(request: SignedInRequest, artwork: Artwork, form: ReviewForm) -> HttpR
             % {"names": names}
         )
     if clash:
-        problems.append(_somebody_wrote(clash))
+        problems.append(somebody_wrote(clash))
     return _page(request, artwork, problems, form, status=409) if problems else None
 
 
@@ -170,7 +172,7 @@ def _too_long() -> str:
     }
 
 
-def _somebody_wrote(clash: WordsChanged) -> str:
+def somebody_wrote(clash: WordsChanged) -> str:
     """Both versions stay: theirs is in this sentence, and the fields hold the person's own."""
     return _(
         "%(name)s saved other words while you were writing: “%(words)s” "
@@ -212,8 +214,8 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     """``form`` keeps the words that were typed and could not be saved."""
-    page = picture_page(_artwork(request, artwork.code) if form else artwork)
-    context = _context(page) | {"problems": problems}
+    page = picture_page(the_artwork(request, artwork.code) if form else artwork)
+    context = _context(request, page) | {"problems": problems}
     if form:
         typed = Words(form.data.get("strength", ""), form.data.get("next_step", ""))
         context |= {"words": typed, "findings": _findings(page, typed)}
@@ -226,10 +228,14 @@ def _still_waiting(request: SignedInRequest, artwork: Artwork) -> HttpResponse:
     page = picture_page(artwork)
     if not page.under_way:
         return HttpResponse(headers={"HX-Refresh": "true"})
-    return render(request, "grading/_review_waiting.html", _context(page))
+    return render(request, "grading/_review_waiting.html", _context(request, page))
 
 
-def _context(page: PicturePage) -> dict[str, Any]:
+def page_context(request: SignedInRequest, artwork: Artwork) -> dict[str, Any]:
+    return _context(request, picture_page(artwork))
+
+
+def _context(request: SignedInRequest, page: PicturePage) -> dict[str, Any]:
     wanting = page.to_check + page.missing
     return {
         "page": page,
@@ -241,8 +247,20 @@ def _context(page: PicturePage) -> dict[str, Any]:
         "words": page.words,
         "findings": _findings(page, page.words),
         "words_at_most": WORDS_AT_MOST,
+        "reading": reading_of(page.words, page.artwork.assignment.classroom.grade),
+        "show_bank": "comments" in request.GET,
+        "bank": SimpleLazyObject(lambda: list(request.user.bank_comments.all())),
+        "tones": Tone.choices,
+        "lengths": Length.choices,
+        "manner": _manner(request.user),
         "demo_model": page.demo or (page.hidden and demo_in_use()),
     }
+
+
+def _manner(user: User) -> dict[str, str]:
+    """How the last draft that this person asked for should sound."""
+    chosen = {"tone": Tone.WARM.value, "length": Length.USUAL.value}
+    return chosen | {key: user.preferences[key] for key in chosen if key in user.preferences}
 
 
 def _findings(page: PicturePage, words: Words) -> list[Finding]:

@@ -291,6 +291,11 @@ function reasonOf(xhr) {
 }
 
 document.addEventListener("htmx:configRequest", (event) => {
+  const field = byId(event.detail.elt.dataset?.keep); // what is marked there is kept, else all of it
+  if (field) {
+    const marked = field.value.slice(field.selectionStart, field.selectionEnd);
+    event.detail.formData.set("marked", marked);
+  }
   // Signing in again in another tab makes a new token; the one on this page is then too old.
   const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/);
   if (!token) return;
@@ -374,7 +379,7 @@ addEventListener("beforeunload", (event) => {
 });
 
 document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target.id === "review") sent = written();
+  if (["review", "feedback-fields"].includes(event.detail.target.id)) sent = written();
 });
 
 // The table under the radar stays open while the radar is drawn anew.

@@ -43,7 +43,7 @@ class Writer:
 @pytest.fixture
 def scored(make_picture, rubric_version, monkeypatch):
     """Scores a picture with a base model that can write; returns the job that has it write."""
-    monkeypatch.setattr(tasks, "_can_write", lambda adapter_set: True)
+    monkeypatch.setattr(tasks, "can_write", lambda adapter_set: True)
 
     class Scorer:
         def score(self, paths):
@@ -93,7 +93,7 @@ class TestTheFirstDraft:
         assert rung == [(WRITE, job.pk)]
 
     def test_a_model_that_does_not_write_is_not_asked(self, scored, monkeypatch):
-        monkeypatch.setattr(tasks, "_can_write", lambda adapter_set: False)
+        monkeypatch.setattr(tasks, "can_write", lambda adapter_set: False)
         with pytest.raises(FeedbackJob.DoesNotExist):
             scored()
         assert FeedbackDraft.objects.get().origin == "composed"
@@ -104,11 +104,11 @@ class TestTheFirstDraft:
         write_profile(dataclasses.replace(profile, writes=writes), tmp_path)
         adapter_set = AdapterSet.objects.in_use(installed[0].dimension.version)
         adapter_set.base.path = str(tmp_path)
-        assert tasks._can_write(adapter_set) is writes
+        assert tasks.can_write(adapter_set) is writes
 
     def test_a_model_whose_folder_has_gone_does_not_write(self, installed):
         adapter_set = AdapterSet.objects.in_use(installed[0].dimension.version)
-        assert tasks._can_write(adapter_set) is False
+        assert tasks.can_write(adapter_set) is False
 
 
 class TestWriting:
@@ -130,7 +130,7 @@ class TestWriting:
     ):
         """The real demo model, asked although it does not write: it says so."""
         install_bundle(settings.DEMO_MODEL_DIR, rubric_version, by=None, why="test")
-        monkeypatch.setattr(tasks, "_can_write", lambda adapter_set: True)
+        monkeypatch.setattr(tasks, "can_write", lambda adapter_set: True)
         tasks.score_pictures(make_picture().scoring_jobs.get().pk)
         tasks.write_feedback(FeedbackJob.objects.get().pk)
         first, second = FeedbackDraft.objects.all()

@@ -1,0 +1,109 @@
+"""Help with the words: other drafts, a bank of one's own comments, how hard they are to read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import F, Max
+
+from grading import tasks
+from grading.models import Artwork, BankComment, FeedbackDraft, FeedbackJob, User
+from grading.models.feedback import Length, Tone
+from grading.services.annotations import Words, decided, newest_proposal
+from ml.feedback import Manner, compose, reading_grade
+
+HARDER_BY = 2.0  # grades above the class's own, from which words are called hard to read
+BANK_AT_MOST = 200
+
+
+class NothingToWriteAbout(Exception):
+    """There are no levels yet."""
+
+
+@transaction.atomic
+def write_again(artwork: Artwork, tone: Tone, length: Length) -> FeedbackDraft:
+    """Other words for the levels as they stand now; a model that writes adds its own later.
+
+    Raises:
+        NothingToWriteAbout: neither the model nor a person has given a level.
+    """
+    Artwork.objects.select_for_update().get(pk=artwork.pk)
+    proposal = newest_proposal(artwork)
+    said = decided(artwork)
+    version = artwork.assignment.rubric_version
+    in_force = {
+        d.slug: level
+        for d in version.dimensions.all()
+        if d.pk not in said.not_assessed
+        and (level := said.levels.get(d.pk, proposal.levels.get(d.pk))) is not None
+    }
+    if proposal.score_set is None or not in_force:
+        raise NothingToWriteAbout
+    score_set = proposal.score_set
+    turn = 1 + (score_set.feedback_drafts.aggregate(last=Max("turn"))["last"] or 0)
+    seed = tasks.feedback_seed(score_set, turn)
+    expected = {s.dimension.slug: s.expected for s in score_set.scores.select_related("dimension")}
+    words = compose(
+        version.as_ml_rubric(),
+        levels=in_force,
+        # Where a person has set another level, the model's expectation says nothing about it.
+        expected={
+            slug: value
+            for slug, value in expected.items()
+            if value is not None and abs(value - in_force.get(slug, -9)) < 1
+        },
+        title=artwork.assignment.title,
+        grade=artwork.assignment.classroom.grade,
+        seed=seed,
+        manner=Manner(tone, length),
+    )
+    draft = FeedbackDraft.objects.create(
+        score_set=score_set,
+        origin=FeedbackDraft.Origin.COMPOSED,
+        strength=words.strength,
+        next_step=words.next_step,
+        seed=seed,
+        tone=tone,
+        length=length,
+        turn=turn,
+    )
+    if tasks.can_write(score_set.job.adapter_set) and not score_set.feedback_jobs.open().exists():
+        job = FeedbackJob.objects.create(
+            score_set=score_set, tone=tone, length=length, turn=turn, levels=in_force
+        )
+        tasks.send_on_commit(tasks.write_feedback, job.pk)
+    return draft
+
+
+def keep_comment(owner: User, place: BankComment.Place, text: str) -> BankComment | None:
+    """Put words into a person's bank; None if there are none, or the bank is full."""
+    text = " ".join(text.split())[: BankComment._meta.get_field("text").max_length]
+    if not text or owner.bank_comments.count() >= BANK_AT_MOST:
+        return None
+    return BankComment.objects.get_or_create(owner=owner, place=place, text=text)[0]
+
+
+def with_comment(words: Words, comment: BankComment) -> Words:
+    """The words with a comment of the bank at their end, which counts as another use of it."""
+    BankComment.objects.filter(pk=comment.pk).update(uses=F("uses") + 1)
+    before = words.strength if comment.place == BankComment.Place.STRENGTH else words.next_step
+    joined = f"{before.rstrip()} {comment.text}".strip()
+    if comment.place == BankComment.Place.STRENGTH:
+        return Words(joined, words.next_step)
+    return Words(words.strength, joined)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How hard the words are to read."""
+
+    grade: int
+    too_hard: bool
+
+
+def reading_of(words: Words, class_grade: int | None) -> Reading | None:
+    found = reading_grade(f"{words.strength} {words.next_step}")
+    if found is None:
+        return None
+    return Reading(round(found), class_grade is not None and found > class_grade + HARDER_BY)
