@@ -7,6 +7,7 @@ rings again for rows that wait.
 
 from __future__ import annotations
 
+import io
 import logging
 import tempfile
 import threading
@@ -19,21 +20,31 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from celery import Task, current_app, shared_task
 from django.conf import settings
 from django.core.files import File
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 from django.db.models.fields.files import FieldFile
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
+from PIL import Image
 
-from grading.intake.normalize import NormalizedPicture, NormalizeError, normalize
+from grading.intake.edits import Edit
+from grading.intake.normalize import (
+    NormalizedPicture,
+    NormalizeError,
+    normalize,
+    write_versions,
+)
 from grading.models import (
     AdapterSet,
     Artwork,
+    EditJob,
     FeedbackDraft,
     FeedbackJob,
     IntakeJob,
     Job,
+    PhotoProposal,
     Picture,
     ScoreSet,
     ScoringJob,
@@ -101,6 +112,8 @@ def prepare_picture(job_id: int) -> None:
             with job.artwork.original.open("rb") as original:
                 made = normalize(cast(BinaryIO, original), Path(folder))
             picture = _record_picture(job, made)
+            if picture:
+                _propose(picture, made)
     except NormalizeError as error:
         job.fail(str(error.reason))
         return
@@ -114,7 +127,54 @@ def prepare_picture(job_id: int) -> None:
         job.artwork.original.delete(save=True)
 
 
-def _record_picture(job: IntakeJob, made: NormalizedPicture) -> Picture | None:
+def _propose(picture: Picture, made: NormalizedPicture) -> None:
+    """Say how the photograph could be straightened and lit; the picture does not depend on it."""
+    from grading.intake.cleanup import apply_edit, propose_edit
+
+    try:
+        with Image.open(made.display) as display:
+            shown = display.convert("RGB")
+        proposal = propose_edit(shown)
+        if proposal is None:
+            return
+        buffer = io.BytesIO()
+        apply_edit(shown, proposal.edit).save(buffer, "JPEG", quality=85)
+    except Exception:
+        log.exception("no proposal for picture %s", picture.pk)
+        return
+    PhotoProposal.objects.create(
+        picture=picture,
+        edit=proposal.edit.to_json(),
+        sure=proposal.sure,
+        reason=proposal.reason,
+        preview=ContentFile(buffer.getvalue(), name="preview.jpg"),
+    )
+
+
+@shared_task
+def edit_picture(job_id: int) -> None:
+    """Turn, straighten and light an untouched picture, then ask for its scores."""
+    from grading.intake.cleanup import apply_edit
+
+    job: EditJob | None = EditJob.objects.claim(job_id)
+    if job is None:
+        return  # delivered twice, or already done
+
+    try:
+        with (
+            lease_kept([job]),
+            tempfile.TemporaryDirectory() as folder,
+            local_paths([job.picture.full]) as paths,
+        ):
+            with Image.open(paths[0]) as full:
+                edited = apply_edit(full.convert("RGB"), Edit.from_json(job.edit))
+            _record_picture(job, write_versions(edited, Path(folder)))
+    except Exception:
+        job.fail(_("This change did not work. The picture is as it was."))
+        raise
+
+
+def _record_picture(job: IntakeJob | EditJob, made: NormalizedPicture) -> Picture | None:
     """Store the files and the rows; None if another worker has taken the job over."""
     with ExitStack() as stack:
         files = {
@@ -321,6 +381,7 @@ def _writer(adapter_set: AdapterSet) -> FeedbackWriter:
 def sweep() -> None:
     """Ring again for what was lost: leases that ran out, rings that a broker forgot."""
     _sweep(IntakeJob, prepare_picture, "io")
+    _sweep(EditJob, edit_picture, "io")
     _sweep(ScoringJob, score_pictures, "gpu")
     _sweep(FeedbackJob, write_feedback, "gpu")  # second: rings for scores leave it no empty queue
     for picture in Picture.objects.filter(scoring_jobs=None, artwork__removed_at=None)[
@@ -334,7 +395,7 @@ def sweep() -> None:
 
 
 def _sweep(
-    model: type[IntakeJob] | type[ScoringJob] | type[FeedbackJob], task: Task, queue: str
+    model: type[IntakeJob | EditJob | ScoringJob | FeedbackJob], task: Task, queue: str
 ) -> None:
     gave_up = _("This picture stopped the program %(count)s times. Replace it with another photo.")
     for job in model.objects.lost().order_by("pk")[:RESEND_AT_MOST]:

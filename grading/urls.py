@@ -1,6 +1,16 @@
 from django.urls import URLPattern, path
 
-from grading.views import adapters, annotations, artworks, board, bulk, people, sheet, words
+from grading.views import (
+    adapters,
+    annotations,
+    artworks,
+    board,
+    bulk,
+    people,
+    photos,
+    sheet,
+    words,
+)
 
 app_name = "grading"
 urlpatterns: list[URLPattern] = [
@@ -14,6 +24,11 @@ urlpatterns: list[URLPattern] = [
     path("assignments/<uuid:code>/sheet/", sheet.contact_sheet, name="sheet"),
     path("assignments/<uuid:code>/accept/", bulk.accept_drafts, name="accept"),
     path("accepted/<uuid:batch>/undo/", bulk.undo_accept, name="undo-accept"),
+    path("assignments/<uuid:code>/photos/", photos.photos, name="photos"),
+    path("artworks/<uuid:code>/turn/", photos.turn, name="turn"),
+    path("artworks/<uuid:code>/photo/", photos.photo, name="photo"),
+    path("artworks/<uuid:code>/photo/answer/", photos.answer, name="photo-answer"),
+    path("pictures/<uuid:code>/straightened/", photos.preview_file, name="preview"),
     path("artworks/<uuid:code>/match/", artworks.match_student, name="match-student"),
     path("artworks/<uuid:code>/try-again/", board.try_again, name="try-again"),
     path("artworks/<uuid:code>/replace/", board.replace, name="replace"),

@@ -77,6 +77,11 @@ def normalize(
     with ExitStack() as stack:
         file = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
         picture = _read(file, limits)
+    return write_versions(picture, out_dir)
+
+
+def write_versions(picture: Image.Image, out_dir: Path) -> NormalizedPicture:
+    """The three files of an RGB picture, of at most NORMALIZED_SIDE, in `out_dir`."""
     display = _fitted(picture, DISPLAY_SIDE)
     thumbnail = _fitted(display, THUMBNAIL_SIDE)
     contents = {

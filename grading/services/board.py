@@ -42,6 +42,7 @@ from grading.models import (
     BlindLook,
     DimensionScore,
     DraftLevel,
+    EditJob,
     IntakeJob,
     Job,
     Picture,
@@ -204,6 +205,7 @@ def with_state(artworks: QuerySet[Artwork]) -> QuerySet[Any]:
     """Every artwork with its ``state``, and the keys of the newest rows that the state follows."""
     return artworks.annotate(
         intake_status=newest(IntakeJob, "artwork", "pk", "status"),
+        edit_status=newest(EditJob, "picture__artwork", "pk", "status"),
         picture_id=Subquery(_picture_in_use().values("pk")[:1]),
         review_id=Subquery(_standing_review().values("pk")[:1]),
     ).annotate(
@@ -216,6 +218,7 @@ def with_state(artworks: QuerySet[Artwork]) -> QuerySet[Any]:
 
 _STATE = Case(
     When(review_id__isnull=False, then=Value(State.CONFIRMED)),
+    When(edit_status__in=Job.OPEN, then=Value(State.PREPARING)),
     When(job_status=Job.Status.RUNNING, then=Value(State.SCORING)),
     When(score_set_id__isnull=False, then=Value(State.PROPOSED)),
     When(job_status=Job.Status.FAILED, then=Value(State.FAILED)),
@@ -242,7 +245,7 @@ def _standing_review() -> QuerySet[Review]:
 
 
 def newest(
-    model: type[IntakeJob | ScoreSet | ScoringJob],
+    model: type[EditJob | IntakeJob | ScoreSet | ScoringJob],
     link: str,
     outer: str,
     name: str,

@@ -16,9 +16,11 @@ from uuid import UUID
 from django.db.models import (
     Case,
     CharField,
+    Exists,
     F,
     FilteredRelation,
     IntegerField,
+    OuterRef,
     QuerySet,
     Value,
     When,
@@ -31,10 +33,13 @@ from grading.models import (
     BaseModel,
     DimensionScore,
     DraftLevel,
+    EditJob,
     FeedbackDraft,
     IntakeJob,
+    Job,
     LevelWords,
     NotAssessed,
+    PhotoProposal,
     Picture,
     Review,
     ReviewDraft,
@@ -157,6 +162,8 @@ class PicturePage:
     class_pictures: list[ClassPicture]  # in the order of the board
     scores_mark: str  # also of scores that are hidden
     hidden: bool = False  # the model's levels wait for the teacher's own
+    photo_proposed: bool = False  # the photograph could be straightened
+    edit_error: str = ""  # why the last change of the picture did not work
 
     @property
     def under_way(self) -> bool:
@@ -284,6 +291,8 @@ def picture_page(artwork: Any) -> PicturePage:
         ],
         scores_mark=mark,
         hidden=artwork.hidden,
+        photo_proposed=artwork.photo_proposed,
+        edit_error=artwork.edit_error if artwork.edit_status == Job.Status.FAILED else "",
     )
 
 
@@ -300,6 +309,10 @@ def for_picture_page(artworks: QuerySet[Artwork]) -> QuerySet[Any]:
             newest_review=FilteredRelation("reviews"),
             intake_error=newest(IntakeJob, "artwork", "pk", "error"),
             job_error=newest(ScoringJob, "picture", "picture_id", "error"),
+            edit_error=newest(EditJob, "picture__artwork", "pk", "error"),
+            photo_proposed=Exists(
+                PhotoProposal.objects.filter(picture=OuterRef("picture_id"), answer="")
+            ),
         )
         .select_related(
             "newest_picture",

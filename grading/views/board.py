@@ -23,6 +23,7 @@ from grading.services.artworks import (
 from grading.services.audit import record
 from grading.services.board import Board, Tile, board_of, demo_in_use
 from grading.services.health import machinery_health
+from grading.services.photos import open_proposals
 from grading.services.scoring import try_again as do_again
 from grading.views.requests import SignedInRequest
 
@@ -42,6 +43,7 @@ def board(request: SignedInRequest, code: UUID) -> HttpResponse:
         "removed": removed.order_by("-removed_at")[:LAST_REMOVED],
         "limits": upload_limits(),
         "accepted": _accepted(request, assignment),
+        "photo_proposals": open_proposals(assignment).count(),
         "demo_model": board.demo or demo_in_use(),  # the scores may come while the page is open
     }
     return render(request, "grading/board.html", context)

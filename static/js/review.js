@@ -165,6 +165,8 @@ const KEYS = {
     if (words) words.open = !words.open;
   },
   z: () => zoom(),
+  r: () => byId("turn")?.click(),
+  y: () => byId("take-photo")?.click(),
   f: () => byId("strength")?.focus(),
   j: () => leaveFor(document.querySelector('a[rel="next"]')),
   k: () => leaveFor(document.querySelector('a[rel="prev"]')),
