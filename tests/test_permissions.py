@@ -5,9 +5,12 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
+from grading.intake.edits import Edit
+from grading.models import PhotoProposal
 from grading.services.annotations import confirm_review
 
 OPEN = {"sign-in", "sign-out"}  # for everybody; sign-out takes POST only
@@ -41,6 +44,10 @@ SCOPED = [name for name in NAMES if name not in OPEN | EVERYBODY_SIGNED_IN | TEA
 def url_of(assignment, student, make_scored, alice):
     """The URL of a name, for objects of Alice's class."""
     score_set = make_scored(student)
+    PhotoProposal.objects.create(
+        picture=score_set.picture, edit=Edit(turn=1).to_json(), sure=True, reason="sheet",
+        preview=ContentFile(b"", name="preview.jpg"),
+    )  # fmt: skip
     batch = uuid.uuid4()
     confirm_review(make_scored(student, "red").picture.artwork, alice, batch=batch)
     artwork = score_set.picture.artwork

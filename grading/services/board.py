@@ -45,6 +45,7 @@ from grading.models import (
     EditJob,
     IntakeJob,
     Job,
+    PhotoProposal,
     Picture,
     Promotion,
     Review,
@@ -91,6 +92,7 @@ class Tile:
     asked: bool = False  # there is, or was, a job to score it
     hidden: bool = False  # the model's levels wait for the teacher's own
     decided: frozenset[str] = frozenset()  # dimensions that a person has set
+    photo_proposed: bool = False  # the photograph could be straightened
     score_set_id: int | None = None
 
     @property
@@ -164,6 +166,10 @@ class Board:
     @property
     def to_review(self) -> list[Tile]:
         return [tile for tile in self.tiles if tile.state == State.PROPOSED]
+
+    @property
+    def photo_proposals(self) -> int:
+        return sum(tile.photo_proposed for tile in self.tiles)
 
     @property
     def without_student(self) -> int:
@@ -263,6 +269,9 @@ def tiles_of(artworks: QuerySet[Artwork]) -> list[Tile]:
             intake_error=newest(IntakeJob, "artwork", "pk", "error"),
             job_error=newest(ScoringJob, "picture", "picture_id", "error"),
             job_demo=newest(ScoringJob, "picture", "picture_id", "adapter_set__base__is_demo"),
+            photo_proposed=Exists(
+                PhotoProposal.objects.filter(picture=OuterRef("picture_id"), answer="")
+            ),
         )
     )
     pictures = Picture.objects.in_bulk([row.picture_id for row in rows if row.picture_id])
@@ -338,6 +347,7 @@ def _tile(row: Any, picture: Picture | None, levels: _Levels) -> Tile:
         asked=row.job_status is not None,
         hidden=row.hidden,
         decided=frozenset(decided),
+        photo_proposed=row.photo_proposed,
         score_set_id=row.score_set_id,
     )
     if tile.state == State.FAILED:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import Exists, OuterRef
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -23,7 +24,6 @@ from grading.services.artworks import (
 from grading.services.audit import record
 from grading.services.board import Board, Tile, board_of, demo_in_use
 from grading.services.health import machinery_health
-from grading.services.photos import open_proposals
 from grading.services.scoring import try_again as do_again
 from grading.views.requests import SignedInRequest
 
@@ -37,16 +37,19 @@ HEADER_LIMIT = 8000  # web servers refuse longer header lines; room for 666 tile
 def board(request: SignedInRequest, code: UUID) -> HttpResponse:
     assignment = _assignment(request, code)
     record(request.user, AuditEvent.Verb.VIEWED, assignment, assignment.classroom.school)
-    removed = assignment.artworks.exclude(removed_at=None).select_related("student")
     board = board_of(assignment)
     context = _board_context(board) | {
-        "removed": removed.order_by("-removed_at")[:LAST_REMOVED],
+        "removed": _removed(assignment) if "removed" in request.GET else [],
         "limits": upload_limits(),
         "accepted": _accepted(request, assignment),
-        "photo_proposals": open_proposals(assignment).count(),
         "demo_model": board.demo or demo_in_use(),  # the scores may come while the page is open
     }
     return render(request, "grading/board.html", context)
+
+
+def _removed(assignment: Assignment) -> list[Artwork]:
+    removed = assignment.artworks.exclude(removed_at=None).select_related("student")
+    return list(removed.order_by("-removed_at")[:LAST_REMOVED])
 
 
 def _accepted(request: SignedInRequest, assignment: Assignment) -> dict[str, Any] | None:
@@ -134,7 +137,8 @@ class Notice:
 
 
 def _assignment(request: SignedInRequest, code: UUID) -> Assignment:
-    assignments = Assignment.objects.for_user(request.user)
+    removed = Artwork.objects.filter(assignment=OuterRef("pk")).exclude(removed_at=None)
+    assignments = Assignment.objects.for_user(request.user).annotate(has_removed=Exists(removed))
     return get_object_or_404(
         assignments.select_related("classroom__school", "rubric_version"), code=code
     )

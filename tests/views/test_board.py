@@ -277,6 +277,16 @@ def test_nonsense_about_the_tiles_does_no_harm(client, alice, make_picture, prog
     assert "</li></li>" not in text(response)
 
 
+def test_the_board_of_a_class_takes_at_most_8_queries(
+    client, alice, assignment, student, make_scored, django_assert_max_num_queries
+):
+    for color in ("red", "green", "blue", "teal"):
+        make_scored(student, color)
+    client.force_login(alice)
+    with django_assert_max_num_queries(8):
+        client.get(reverse("grading:board", args=[assignment.code]))
+
+
 def test_polling_a_class_of_35_takes_at_most_8_queries(
     client, alice, assignment, classroom, make_picture, make_scored, workers, progress_url,
     django_assert_max_num_queries,
@@ -318,7 +328,9 @@ def test_without_a_script_a_removed_picture_is_put_back_from_the_board(
     assert response["Location"] == board_url
     page = text(client.get(board_url))
     assert "is removed" in page
-    assert reverse("grading:restore", args=[artwork.code]) in page
+    assert "?removed=1" in page
+    listed = text(client.get(f"{board_url}?removed=1"))
+    assert reverse("grading:restore", args=[artwork.code]) in listed
 
 
 def test_a_stranger_cannot_put_back_what_was_removed(client, alice, bob, make_artwork):
