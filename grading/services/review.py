@@ -22,6 +22,7 @@ from django.db.models import (
     IntegerField,
     OuterRef,
     QuerySet,
+    Subquery,
     Value,
     When,
 )
@@ -140,6 +141,7 @@ class ClassPicture:
 
     code: UUID
     state: State
+    picture: UUID | None
     decided: dict[int, int]  # dimension pk -> level, once confirmed
 
     @property
@@ -255,11 +257,13 @@ def picture_page(artwork: Any) -> PicturePage:
     # A relation that found no row leaves no attribute behind.
     draft: ReviewDraft | None = getattr(artwork, "review_draft", None)
     siblings = list(
-        with_state(in_board_order(artwork.assignment.artworks.kept())).values_list(
-            "code", "state", "review_id"
+        with_state(in_board_order(artwork.assignment.artworks.kept()))
+        .annotate(
+            picture=Subquery(Picture.objects.filter(pk=OuterRef("picture_id")).values("code"))
         )
+        .values_list("code", "state", "picture", "review_id")
     )
-    by_people = _said([review for _code, _state, review in siblings if review], draft)
+    by_people = _said([review for *_other, review in siblings if review], draft)
     review: Review | None = getattr(artwork, "newest_review", None) if artwork.review_id else None
     said = _decided(draft, review, by_people)
     said_by_model = list(_scores(artwork))
@@ -286,8 +290,8 @@ def picture_page(artwork: Any) -> PicturePage:
         rows=rows,
         decided=said,
         class_pictures=[
-            ClassPicture(code, State(state), by_people.levels.get(review, {}))
-            for code, state, review in siblings
+            ClassPicture(code, State(state), picture, by_people.levels.get(review, {}))
+            for code, state, picture, review in siblings
         ],
         scores_mark=mark,
         hidden=artwork.hidden,

@@ -467,6 +467,12 @@ def test_a_confirmed_picture_scored_again_keeps_its_levels_and_says_so(
     assert {row.proposed for row in page.rows} == {5}
 
 
+def test_the_next_picture_is_fetched_while_this_one_is_looked_at(signed_in, artwork, make_scored):
+    following = make_scored(None, "red").picture
+    address = reverse("grading:picture", args=[following.code, "display"])
+    assert f'<link rel="prefetch" as="image" href="{address}">' in open_page(signed_in, artwork)
+
+
 class TestBlindFirst:
     @pytest.fixture
     def artwork(self, artwork):
