@@ -13,7 +13,7 @@ from grading.intake.edits import Edit
 from grading.models import PhotoProposal
 from grading.services.annotations import confirm_review
 
-OPEN = {"sign-in", "sign-out"}  # for everybody; sign-out takes POST only
+OPEN = {"sign-in", "sign-out", "set-language"}  # for everybody; the last two take POST only
 EVERYBODY_SIGNED_IN = {"grading:home"}  # shows each person their own
 TEACHERS_OF_ANY_SCHOOL = {"grading:models"}  # and administrators; it shows nothing of a school
 INSIDERS = ("alice", "administrator")
