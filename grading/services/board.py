@@ -419,9 +419,18 @@ class Progress:
 
 
 def progress_of(assignments: QuerySet[Assignment]) -> dict[int, Progress]:
-    """The progress of every assignment by its primary key, in one query."""
+    """The progress of every assignment by its primary key.
+
+    Two queries: what is confirmed is only counted, because in the course of a year it is nearly
+    everything; the state of the rest is looked up picture by picture.
+    """
     artworks = Artwork.objects.kept().filter(assignment__in=assignments).order_by()
+    standing = Exists(Review.objects.standing().filter(artwork=OuterRef("pk")))
     found: dict[int, Counter[State]] = defaultdict(Counter)
-    for key, state in with_state(artworks).values_list("assignment_id", "state"):
+    confirmed = artworks.filter(standing).values_list("assignment_id").annotate(Count("pk"))
+    for key, count in confirmed:
+        found[key][State.CONFIRMED] = count
+    rest = with_state(artworks.exclude(standing))
+    for key, state in rest.values_list("assignment_id", "state"):
         found[key][State(state)] += 1
     return {key: Progress(counts) for key, counts in found.items()}
