@@ -65,6 +65,28 @@ class AuditEventAdmin(ReadOnlyAdmin):
     list_filter = ["verb", "object_kind"]
 
 
+@admin.register(models.Release)
+class ReleaseAdmin(ReadOnlyAdmin):
+    list_display = ["assignment", "kind", "by", "at"]
+
+
+@admin.register(models.FamilyLink)
+class FamilyLinkAdmin(ReadOnlyAdmin):
+    list_display = ["student", "created_by", "created_at", "expires_at", "revoked_at"]
+    fields = ["student", "note", "created_by", "created_at", "expires_at", "revoked_at"]
+
+
+@admin.register(models.Appeal)
+class AppealAdmin(ReadOnlyAdmin):
+    list_display = ["artwork", "asked_at", "asked_by", "closed_at", "closed_by"]
+
+
+@admin.register(models.ReportJob)
+class ReportJobAdmin(ReadOnlyAdmin):
+    list_display = ["__str__", "asked_by", "error", "finished_at", "expires_at"]
+    list_filter = ["status"]
+
+
 @admin.register(models.FeedbackJob)
 class FeedbackJobAdmin(ReadOnlyAdmin):
     list_display = ["__str__", "score_set", "error", "finished_at"]

@@ -25,6 +25,7 @@ from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 from django.db.models.fields.files import FieldFile
+from django.utils import translation
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 from PIL import Image
@@ -46,9 +47,11 @@ from grading.models import (
     Job,
     PhotoProposal,
     Picture,
+    ReportJob,
     ScoreSet,
     ScoringJob,
 )
+from grading.works import report_title, reviews_in, works_of
 from ml.errors import BundleError
 from ml.feedback import Manner, compose
 from ml.interface import PictureFailure, PictureScores
@@ -376,6 +379,38 @@ def _writer(adapter_set: AdapterSet) -> FeedbackWriter:
     return FeedbackWriter(_scorer(adapter_set, rubric).base, rubric)
 
 
+# --------------------------------------------------------------------------------------- reports
+@shared_task
+def make_report(job_id: int) -> None:
+    """Make the PDF, or the ZIP of PDFs, that somebody asked for."""
+    job: ReportJob | None = ReportJob.objects.claim(job_id)
+    if job is None:
+        return  # delivered twice, or already made
+
+    try:
+        from grading.paper import make_pdf, make_zip
+    except (ImportError, OSError):  # so WeasyPrint says that a library of the system is missing
+        job.fail(
+            _(
+                "PDF files need Pango, which is not installed on this server; an administrator "
+                "can install Pango. The report can be printed from its page meanwhile."
+            )
+        )
+        raise
+    try:
+        with lease_kept([job]), translation.override(job.language):
+            works = works_of(reviews_in(job))
+            if not works:
+                job.fail(_("There is no decided work to report on."))
+                return
+            make = make_zip if job.form == ReportJob.Form.ZIP else make_pdf
+            content = make(works, report_title(job), job.paper)
+    except Exception:
+        job.fail(_("The report could not be made. Try again, or print it from its page."))
+        raise
+    job.succeed(ContentFile(content))
+
+
 # ----------------------------------------------------------------------------------------- sweep
 @shared_task
 def sweep() -> None:
@@ -384,6 +419,9 @@ def sweep() -> None:
     _sweep(EditJob, edit_picture, "io")
     _sweep(ScoringJob, score_pictures, "gpu")
     _sweep(FeedbackJob, write_feedback, "gpu")  # second: rings for scores leave it no empty queue
+    _sweep(ReportJob, make_report, "io")
+    for report in ReportJob.objects.expired()[:RESEND_AT_MOST]:
+        report.file.delete(save=True)
     for picture in Picture.objects.filter(scoring_jobs=None, artwork__removed_at=None)[
         :RESEND_AT_MOST
     ]:
@@ -395,9 +433,13 @@ def sweep() -> None:
 
 
 def _sweep(
-    model: type[IntakeJob | EditJob | ScoringJob | FeedbackJob], task: Task, queue: str
+    model: type[IntakeJob | EditJob | ScoringJob | FeedbackJob | ReportJob],
+    task: Task,
+    queue: str,
 ) -> None:
     gave_up = _("This picture stopped the program %(count)s times. Replace it with another photo.")
+    if model is ReportJob:
+        gave_up = _("This report stopped the program %(count)s times.")
     for job in model.objects.lost().order_by("pk")[:RESEND_AT_MOST]:
         if job.attempt >= settings.JOB_MAX_ATTEMPTS:
             job.fail(gave_up % {"count": job.attempt})

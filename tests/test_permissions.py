@@ -10,12 +10,18 @@ from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
 from grading.intake.edits import Edit
-from grading.models import PhotoProposal
+from grading.models import PhotoProposal, ReportJob
 from grading.services.annotations import confirm_review
+from grading.services.appeals import ask_again
+from grading.services.families import create_link
+from grading.services.releases import release_class
 
 OPEN = {"sign-in", "sign-out", "set-language"}  # for everybody; the last two take POST only
 EVERYBODY_SIGNED_IN = {"grading:home"}  # shows each person their own
+BY_TOKEN = {"grading:family", "grading:family-picture", "grading:family-appeal"}  # no account
+SECOND_LOOK = {"grading:appeal-look", "grading:appeal-picture"}  # for those not of the class, too
 TEACHERS_OF_ANY_SCHOOL = {"grading:models"}  # and administrators; it shows nothing of a school
+ONLY_WHO_ASKED = {"grading:report", "grading:report-file"}
 INSIDERS = ("alice", "administrator")
 STRANGERS = ("colleague", "bob", "annotator")
 
@@ -37,7 +43,8 @@ def named_patterns() -> list[tuple[str, URLPattern]]:
 
 
 NAMES = [name for name, _pattern in named_patterns()]
-SCOPED = [name for name in NAMES if name not in OPEN | EVERYBODY_SIGNED_IN | TEACHERS_OF_ANY_SCHOOL]
+NOT_SCOPED = OPEN | BY_TOKEN | SECOND_LOOK | EVERYBODY_SIGNED_IN | TEACHERS_OF_ANY_SCHOOL
+SCOPED = [name for name in NAMES if name not in NOT_SCOPED]
 
 
 @pytest.fixture
@@ -49,20 +56,34 @@ def url_of(assignment, student, make_scored, alice):
         preview=ContentFile(b"", name="preview.jpg"),
     )  # fmt: skip
     batch = uuid.uuid4()
-    confirm_review(make_scored(student, "red").picture.artwork, alice, batch=batch)
+    confirm_review(make_scored(student, "gold").picture.artwork, alice, batch=batch)
     artwork = score_set.picture.artwork
+    artwork_in_question = make_scored(student, "red").picture.artwork
+    review = confirm_review(artwork_in_question, alice)
+    report = ReportJob.objects.create(assignment=assignment, asked_by=alice, language="en")
+    release_class(assignment, alice)
+    link, token = create_link(student, alice, days=30, code=uuid.uuid4())
+    others = {
+        "version": "thumbnail", "dimension": "realism", "kind": "long", "token": token,
+        "batch": batch,
+    }  # fmt: skip
     owners = {
+        "appeals": ask_again(artwork_in_question, review, "Is it?", by=alice).code,
+        "f": artwork_in_question.code,
+        "links": link.code,
+        "reports": report.code,
         "artworks": artwork.code,
         "assignments": assignment.code,
         "classes": assignment.classroom.code,
         "pictures": score_set.picture.code,
         "students": student.code,
     }
-    others = {"version": "thumbnail", "dimension": "realism", "batch": batch}
 
     def url(name: str) -> str:
         pattern = dict(named_patterns())[name]
         route = str(pattern.pattern)
+        if name == "grading:family-picture":
+            return reverse(name, args=[token, review.picture.code, "thumbnail"])
         kwargs = {}
         for argument in pattern.pattern.converters:
             kwargs[argument] = (
@@ -85,7 +106,7 @@ def test_a_stranger_gets_404(client: Client, request, url_of, role, name, method
     assert response.status_code in (404, 405), name
 
 
-@pytest.mark.parametrize("name", SCOPED + sorted(EVERYBODY_SIGNED_IN | TEACHERS_OF_ANY_SCHOOL))
+@pytest.mark.parametrize("name", sorted(set(NAMES) - OPEN - BY_TOKEN))
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_without_signing_in_one_is_sent_to_the_sign_in_page(client: Client, url_of, name, method):
     response = getattr(client, method)(url_of(name))
@@ -99,11 +120,39 @@ def test_without_signing_in_one_is_sent_to_the_sign_in_page(client: Client, url_
 def test_the_class_teacher_and_the_administrator_get_in(
     client: Client, request, url_of, role, name
 ):
+    if name in ONLY_WHO_ASKED and role != "alice":
+        return  # see the next test
     client.force_login(request.getfixturevalue(role))
     response = client.get(url_of(name))
     assert response.status_code in (200, 302, 405), name
     if response.status_code == 302:
         assert not response["Location"].startswith(reverse("sign-in")), name
+
+
+@pytest.mark.parametrize("name", sorted(ONLY_WHO_ASKED))
+def test_a_report_is_for_the_person_who_asked_for_it(client, administrator, url_of, name):
+    client.force_login(administrator)
+    assert client.get(url_of(name)).status_code == 404
+
+
+@pytest.mark.parametrize("name", sorted(SECOND_LOOK))
+@pytest.mark.parametrize(
+    ("role", "status"),
+    [("alice", 404), ("administrator", 200), ("colleague", 200), ("annotator", 404), ("bob", 404)],
+)
+def test_a_second_look_is_for_the_other_teachers_of_the_school(
+    client, request, url_of, role, status, name
+):
+    client.force_login(request.getfixturevalue(role))
+    assert client.get(url_of(name)).status_code == status
+
+
+@pytest.mark.parametrize("name", sorted(BY_TOKEN))
+def test_what_has_a_token_needs_no_account_and_what_has_a_wrong_one_is_404(client, url_of, name):
+    url = url_of(name)
+    assert client.get(url).status_code == 200
+    token = url.split("/")[2]
+    assert client.get(url.replace(token, "x" + token[1:])).status_code == 404
 
 
 @pytest.mark.parametrize("name", SCOPED)
@@ -137,4 +186,4 @@ def test_the_support_pages_are_for_staff_only(client, alice, administrator):
 
 def test_every_url_is_walked():
     assert len(SCOPED) >= 10
-    assert set(NAMES) == set(SCOPED) | OPEN | EVERYBODY_SIGNED_IN | TEACHERS_OF_ANY_SCHOOL
+    assert set(NAMES) == set(SCOPED) | NOT_SCOPED

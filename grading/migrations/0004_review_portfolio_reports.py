@@ -87,6 +87,7 @@ class Migration(migrations.Migration):
                         max_length=6,
                     ),
                 ),
+                ("comment", models.TextField(blank=True, max_length=400, verbose_name="comment")),
                 ("at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
@@ -325,6 +326,8 @@ class Migration(migrations.Migration):
                 ("started_at", models.DateTimeField(blank=True, null=True)),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
                 ("code", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("year", models.CharField(blank=True, max_length=9)),
+                ("only_released", models.BooleanField(default=False)),
                 (
                     "paper",
                     models.CharField(
@@ -921,6 +924,15 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.CASCADE,
                 related_name="releases",
                 to="grading.review",
+            ),
+        ),
+        migrations.AddField(
+            model_name="releasedwork",
+            name="student",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="released_works",
+                to="grading.student",
             ),
         ),
         migrations.AddField(

@@ -129,6 +129,7 @@ class BlindLook(FrozenModel):
     score_set = models.ForeignKey(ScoreSet, models.PROTECT, null=True, related_name="+")
     by = models.ForeignKey(User, models.PROTECT, related_name="+")
     purpose = models.CharField(max_length=6, choices=Purpose.choices)
+    comment = models.TextField(_("comment"), max_length=400, blank=True)
     at = models.DateTimeField(default=now)
 
     objects = BlindLookQuerySet.as_manager()  # type: ignore[misc]  # narrower than the base's

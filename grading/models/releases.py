@@ -8,14 +8,14 @@ import uuid
 from typing import Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from grading.models.annotations import BlindLook, Review
 from grading.models.artworks import Artwork, Assignment
-from grading.models.frozen import FrozenModel
-from grading.models.people import Student, User, visible_classrooms
+from grading.models.frozen import FrozenModel, FrozenQuerySet
+from grading.models.people import Membership, Role, Student, User, visible_classrooms
 
 
 class Release(FrozenModel):
@@ -37,12 +37,34 @@ class Release(FrozenModel):
         return f"{self.assignment} {self.kind}"
 
 
+class ReleasedWorkQuerySet(FrozenQuerySet["ReleasedWork"]):
+    def standing(self) -> Self:
+        """What families may see now: of the newest release of each class, unless that hid it.
+
+        Work that was removed, whose confirmation was taken back, or that turned out to be another
+        child's, is out of sight at once.
+        """
+        newer = Release.objects.filter(
+            assignment=OuterRef("release__assignment"), pk__gt=OuterRef("release")
+        )
+        return self.filter(
+            ~Exists(newer),
+            release__kind=Release.Kind.RELEASED,
+            artwork__removed_at=None,
+            artwork__student=F("student"),
+            review__withdrawal=None,
+        )
+
+
 class ReleasedWork(FrozenModel):
     """One confirmed picture of a release. What is decided later waits for the next release."""
 
     release = models.ForeignKey(Release, models.CASCADE, related_name="works")
     artwork = models.ForeignKey(Artwork, models.CASCADE, related_name="releases")
     review = models.ForeignKey(Review, models.CASCADE, related_name="releases")
+    student = models.ForeignKey(Student, models.CASCADE, related_name="released_works")
+
+    objects = ReleasedWorkQuerySet.as_manager()  # type: ignore[misc]  # narrower than the base's
 
     class Meta:
         ordering = ["pk"]
@@ -114,7 +136,23 @@ class AppealQuerySet(models.QuerySet["Appeal"]):
         return self.filter(closed_at=None)
 
     def for_user(self, user: User) -> Self:
-        return self.filter(visible_classrooms(user, "artwork__assignment__classroom__"))
+        kept = self.filter(artwork__removed_at=None)
+        return kept.filter(visible_classrooms(user, "artwork__assignment__classroom__"))
+
+    def to_look_at(self, user: User) -> Self:
+        """Those that the user may take the second look of: of a school they teach at or look
+        after, and neither the reviewer nor the one who asked, who have both seen the levels."""
+        schools = Membership.objects.filter(user=user, role__in=[Role.TEACHER, Role.ADMINISTRATOR])
+        return (
+            self.open()
+            .filter(
+                look=None,
+                artwork__removed_at=None,
+                artwork__assignment__classroom__school__in=schools.values("school"),
+            )
+            .exclude(review__reviewer=user)
+            .exclude(asked_by=user)
+        )
 
 
 class Appeal(models.Model):

@@ -274,9 +274,9 @@ def confirm_review(
     draft = ReviewDraft.objects.filter(artwork=artwork).first()
     last = artwork.reviews.standing().last()
     if last and draft is None:
-        if last.score_set == proposal.score_set:
+        if (last.score_set, last.picture) == (proposal.score_set, proposal.picture):
             return last
-        draft = _open_draft(artwork, by)  # scored again since: what was decided still stands
+        draft = _open_draft(artwork, by)  # another picture or score: what was decided still stands
     review = _freeze(artwork, proposal, draft, by, batch)
     if draft:
         draft.delete()

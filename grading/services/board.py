@@ -48,6 +48,7 @@ from grading.models import (
     PhotoProposal,
     Picture,
     Promotion,
+    ReleasedWork,
     Review,
     ScoreSet,
     ScoringJob,
@@ -94,6 +95,7 @@ class Tile:
     decided: frozenset[str] = frozenset()  # dimensions that a person has set
     photo_proposed: bool = False  # the photograph could be straightened
     score_set_id: int | None = None
+    released: bool = False  # families see it, as it was decided when it was released
 
     @property
     def under_way(self) -> bool:
@@ -101,7 +103,9 @@ class Tile:
 
     @property
     def pill(self) -> str:
-        """What kind of state it is, for the eye: draft, check, confirmed, failed, …"""
+        """What kind of state it is, for the eye: draft, check, confirmed, released, failed, …"""
+        if self.released:
+            return "released"
         if self.state == State.PROPOSED and self.hidden:
             return "blind"
         if self.state == State.PROPOSED:
@@ -110,6 +114,8 @@ class Tile:
 
     @property
     def pill_label(self) -> str:
+        if self.released:
+            return _("Released")
         if self.pill == "check":
             return _("Check %(count)d") % {"count": self.to_check}
         if self.pill == "blind":
@@ -132,6 +138,7 @@ class Tile:
             list(self.levels.items()),
             self.to_check,
             self.hidden,
+            self.released,
             student and (student.code, student.display_name),
         )
         return hashlib.blake2b(repr(shown).encode(), digest_size=2).hexdigest()
@@ -272,6 +279,7 @@ def tiles_of(artworks: QuerySet[Artwork]) -> list[Tile]:
             photo_proposed=Exists(
                 PhotoProposal.objects.filter(picture=OuterRef("picture_id"), answer="")
             ),
+            released=Exists(ReleasedWork.objects.standing().filter(artwork=OuterRef("pk"))),
         )
     )
     pictures = Picture.objects.in_bulk([row.picture_id for row in rows if row.picture_id])
@@ -349,6 +357,7 @@ def _tile(row: Any, picture: Picture | None, levels: _Levels) -> Tile:
         decided=frozenset(decided),
         photo_proposed=row.photo_proposed,
         score_set_id=row.score_set_id,
+        released=row.released,
     )
     if tile.state == State.FAILED:
         tile.error = (row.job_error if picture else row.intake_error) or ""

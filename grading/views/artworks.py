@@ -160,6 +160,11 @@ def picture_file(request: SignedInRequest, code: UUID, version: str) -> HttpResp
     picture = get_object_or_404(Picture.objects.for_user(request.user), code=code)
     if version not in PICTURE_VERSIONS:
         raise Http404
+    return send_picture(request, picture, version)
+
+
+def send_picture(request: HttpRequest, picture: Picture, version: str) -> HttpResponseBase:
+    """The file, once a view has made sure that it may be seen."""
     etag = f'"{picture.sha256}-{version}"'
     response = get_conditional_response(request, etag=etag) or _sent(getattr(picture, version))
     response["Content-Disposition"] = "inline"

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from grading.models import Assignment, AuditEvent, Classroom, Role
+from grading.services.appeals import open_appeals
 from grading.services.audit import record
 from grading.services.board import Progress, progress_of
 from grading.services.health import machinery_health
@@ -50,6 +51,7 @@ def home(request: SignedInRequest) -> HttpResponse:
     for row in _assignment_rows(Assignment.objects.for_user(request.user)):
         cards[row.assignment.classroom_id].rows.append(row)
     progress = [row.progress for card in cards.values() for row in card.rows]
+    to_look_at, appeals = open_appeals(request.user)
     roles = set(request.user.memberships.values_list("role", flat=True))
     context = {
         "cards": list(cards.values()),
@@ -59,6 +61,8 @@ def home(request: SignedInRequest) -> HttpResponse:
         "only_annotates": roles == {Role.ANNOTATOR},
         "administers": Role.ADMINISTRATOR in roles,
         "health": machinery_health(),
+        "to_look_at": to_look_at,
+        "appeals": appeals,
     }
     return render(request, "grading/home.html", context)
 

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 
 ARTWORK = """SELECT a.code FROM grading_artwork a JOIN grading_student s ON s.id = a.student_id
              WHERE s.display_name = ?"""
+STUDENT = "SELECT code FROM grading_student WHERE display_name = ?"
 CLASSROOM = "SELECT code FROM grading_classroom WHERE grade = 4"
 
 
@@ -30,11 +31,19 @@ def path_of(school, page: str) -> str:
         "match": f"{board}match/",
         "review": f"/artworks/{uuid.UUID(school.rows(ARTWORK, 'Dev P.')[0][0])}/review/",
         "models": "/models/",
+        "release": f"{board}release/",
+        "report": f"{board}report/",
+        "export": f"{board}export/",
+        "family links": f"/students/{uuid.UUID(school.rows(STUDENT, 'Dev P.')[0][0])}/links/",
+        "no such link": "/f/never-was/",
         "nowhere": "/nowhere/",
     }[page]
 
 
-PAGES = ("home", "classroom", "new assignment", "board", "match", "review", "models", "nowhere")
+PAGES = (
+    *("home", "classroom", "new assignment", "board", "match", "review", "models", "nowhere"),
+    *("release", "report", "export", "family links", "no such link"),
+)
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
