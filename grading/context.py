@@ -10,6 +10,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from grading.models import User
+from grading.screens import BY_URL, GUIDES
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
@@ -17,7 +18,24 @@ def page(request: HttpRequest) -> dict[str, Any]:
     if user is None or not user.is_authenticated:
         return {"nav": []}
     # Lazy, because most answers are fragments, which have no navigation and need no query for it.
-    return {"nav": SimpleLazyObject(lambda: _sections(request.path, user))}
+    return {
+        "nav": SimpleLazyObject(lambda: _sections(request.path, user)),
+        **_learning(request, user),
+    }
+
+
+def _learning(request: HttpRequest, user: User) -> dict[str, Any]:
+    """The help of this page, its guide until it is put away, and the person's own theme."""
+    name = request.resolver_match.view_name if request.resolver_match else ""
+    guide = GUIDES.get(name, "")
+    done = user.preferences.get("guide", [])
+    screen = BY_URL.get(name)
+    return {
+        "help_slug": screen.slug if screen else "",
+        "guide": f"grading/guide/{guide}.html" if guide and guide not in done else "",
+        "guide_slug": guide,
+        "theme": user.preferences.get("theme", ""),
+    }
 
 
 def _sections(path: str, user: User) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from grading.models import (
     Membership,
     Picture,
     Promotion,
+    Review,
     Role,
     RubricVersion,
     School,
@@ -31,6 +33,7 @@ from grading.models import (
     Student,
     User,
 )
+from grading.services.annotations import confirm_review, set_level
 from ml.interface import DimensionScore, PictureScores
 
 
@@ -216,3 +219,35 @@ def make_scored(make_picture, rubric_version) -> Callable[..., ScoreSet]:
 @pytest.fixture
 def media(settings) -> Path:
     return Path(settings.MEDIA_ROOT)
+
+
+@pytest.fixture
+def decide(classroom, rubric_version, make_picture, alice) -> Callable[..., Review]:
+    """``decide(student, 3, realism=None)``: every dimension at 3, realism not assessed."""
+
+    def make(
+        student: Student,
+        level: int = 3,
+        *,
+        title: str = "",
+        days_ago: int = 0,
+        version=None,
+        by: User | None = None,
+        **special: int | None,
+    ) -> Review:
+        assignment, _new = Assignment.objects.get_or_create(
+            classroom=classroom,
+            title=title or f"Task {days_ago}",
+            defaults={
+                "rubric_version": version or rubric_version,
+                "made_on": localdate() - timedelta(days=days_ago),
+            },
+        )
+        artwork: Artwork = make_picture(student, assignment=assignment).artwork
+        for dimension in assignment.rubric_version.dimensions.select_related("version"):
+            chosen = special.get(dimension.slug, level)
+            why = "" if chosen is not None else "The task left no room for it."
+            set_level(artwork, dimension, chosen, by or alice, why)
+        return confirm_review(artwork, by or alice)
+
+    return make

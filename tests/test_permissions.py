@@ -10,14 +10,19 @@ from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
 from grading.intake.edits import Edit
-from grading.models import PhotoProposal, ReportJob
+from grading.models import ExamplePicture, PhotoProposal, ReportJob
 from grading.services.annotations import confirm_review
 from grading.services.appeals import ask_again
 from grading.services.families import create_link
 from grading.services.releases import release_class
+from tests.conftest import jpeg
 
 OPEN = {"sign-in", "sign-out", "set-language"}  # for everybody; the last two take POST only
-EVERYBODY_SIGNED_IN = {"grading:home"}  # shows each person their own
+EVERYBODY_SIGNED_IN = {  # shows each person their own, or nothing of anybody
+    "grading:home", "grading:help", "grading:preferences", "grading:practice",
+}  # fmt: skip
+MEMBERS_OF_THE_SCHOOL = {"grading:practice-example", "grading:practice-picture"}
+ADMINISTRATORS = {"grading:school-settings"}
 BY_TOKEN = {"grading:family", "grading:family-picture", "grading:family-appeal"}  # no account
 SECOND_LOOK = {"grading:appeal-look", "grading:appeal-picture"}  # for those not of the class, too
 TEACHERS_OF_ANY_SCHOOL = {"grading:models"}  # and administrators; it shows nothing of a school
@@ -43,12 +48,15 @@ def named_patterns() -> list[tuple[str, URLPattern]]:
 
 
 NAMES = [name for name, _pattern in named_patterns()]
-NOT_SCOPED = OPEN | BY_TOKEN | SECOND_LOOK | EVERYBODY_SIGNED_IN | TEACHERS_OF_ANY_SCHOOL
-SCOPED = [name for name in NAMES if name not in NOT_SCOPED]
+SPECIAL = (
+    OPEN | EVERYBODY_SIGNED_IN | TEACHERS_OF_ANY_SCHOOL | MEMBERS_OF_THE_SCHOOL | ADMINISTRATORS
+    | BY_TOKEN | SECOND_LOOK
+)  # fmt: skip
+SCOPED = [name for name in NAMES if name not in SPECIAL]
 
 
 @pytest.fixture
-def url_of(assignment, student, make_scored, alice):
+def url_of(assignment, student, make_scored, school, alice):
     """The URL of a name, for objects of Alice's class."""
     score_set = make_scored(student)
     PhotoProposal.objects.create(
@@ -65,8 +73,16 @@ def url_of(assignment, student, make_scored, alice):
     link, token = create_link(student, alice, days=30, code=uuid.uuid4())
     others = {
         "version": "thumbnail", "dimension": "realism", "kind": "long", "token": token,
-        "batch": batch,
+        "batch": batch, "slug": "board",
     }  # fmt: skip
+    example = ExamplePicture.objects.create(
+        rubric_version=assignment.rubric_version,
+        school=school,
+        title="Ours",
+        display=ContentFile(jpeg(), name="display.jpg"),
+        width=320,
+        height=240,
+    )
     owners = {
         "appeals": ask_again(artwork_in_question, review, "Is it?", by=alice).code,
         "f": artwork_in_question.code,
@@ -77,6 +93,9 @@ def url_of(assignment, student, make_scored, alice):
         "classes": assignment.classroom.code,
         "pictures": score_set.picture.code,
         "students": student.code,
+        "notes": student.notes.create(by=alice, text="Loves ink.").code,
+        "school": school.code,
+        "practice": example.code,
     }
 
     def url(name: str) -> str:
@@ -106,7 +125,7 @@ def test_a_stranger_gets_404(client: Client, request, url_of, role, name, method
     assert response.status_code in (404, 405), name
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - OPEN - BY_TOKEN))
+@pytest.mark.parametrize("name", SCOPED + sorted(SPECIAL - OPEN - BY_TOKEN))
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_without_signing_in_one_is_sent_to_the_sign_in_page(client: Client, url_of, name, method):
     response = getattr(client, method)(url_of(name))
@@ -171,6 +190,26 @@ def test_what_is_of_no_school_is_for_every_teacher_and_for_no_annotator(
     assert client.get(url_of(name)).status_code == status
 
 
+@pytest.mark.parametrize("name", sorted(MEMBERS_OF_THE_SCHOOL))
+@pytest.mark.parametrize(("role", "status"), [("colleague", 200), ("annotator", 200), ("bob", 404)])
+def test_what_is_of_a_school_is_for_its_members(
+    client: Client, request, url_of, name, role, status
+):
+    client.force_login(request.getfixturevalue(role))
+    assert client.get(url_of(name)).status_code == status
+
+
+@pytest.mark.parametrize("name", sorted(ADMINISTRATORS))
+@pytest.mark.parametrize("role", ["alice", "colleague", "bob", "annotator", "administrator"])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_the_settings_of_a_school_are_for_its_administrators(
+    client: Client, request, url_of, name, role, method
+):
+    client.force_login(request.getfixturevalue(role))
+    status = getattr(client, method)(url_of(name)).status_code
+    assert (status == 404) == (role != "administrator")
+
+
 def test_a_teacher_who_left_the_school_sees_nothing_of_it(client, alice, url_of):
     alice.memberships.all().delete()
     client.force_login(alice)
@@ -186,4 +225,4 @@ def test_the_support_pages_are_for_staff_only(client, alice, administrator):
 
 def test_every_url_is_walked():
     assert len(SCOPED) >= 10
-    assert set(NAMES) == set(SCOPED) | NOT_SCOPED
+    assert set(NAMES) == set(SCOPED) | SPECIAL

@@ -67,6 +67,10 @@ class SchoolQuerySet(models.QuerySet):
     def for_user(self, user: User) -> Self:
         return self.filter(memberships__user=user).distinct()
 
+    def administered_by(self, user: User) -> Self:
+        mine = Membership.objects.filter(user=user, role=Role.ADMINISTRATOR)
+        return self.filter(pk__in=mine.values("school"))
+
 
 def new_seed() -> int:
     return secrets.randbelow(2**31)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from typing import Self
 
 from django.db import models
+from django.db.models import Q
 from django.utils.timezone import now
 
 from grading.models.frozen import FrozenModel
@@ -16,6 +18,12 @@ def example_path(example: ExamplePicture, filename: str) -> str:
     return f"examples/{example.code.hex}/{filename}"
 
 
+class ExamplePictureQuerySet(models.QuerySet["ExamplePicture"]):
+    def for_user(self, user: User) -> Self:
+        """Those for everyone, and those of the schools the person belongs to."""
+        return self.filter(Q(school=None) | Q(school__in=School.objects.for_user(user)))
+
+
 class ExamplePicture(models.Model):
     code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     rubric_version = models.ForeignKey(RubricVersion, models.PROTECT, related_name="examples")
@@ -25,6 +33,8 @@ class ExamplePicture(models.Model):
     display = models.FileField(upload_to=example_path)
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
+
+    objects = ExamplePictureQuerySet.as_manager()
 
     class Meta:
         ordering = ["position", "pk"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.db import transaction
 from grading.models import (
     AdapterVersion,
     BaseModel,
+    Promotion,
     RubricDimension,
     RubricVersion,
 )
@@ -65,3 +67,40 @@ def install_adapter(folder: Path, base: BaseModel, version: RubricVersion) -> Ad
         image_profile=profile.image.name,
         metrics=dict(profile.metrics),
     )
+
+
+WEAK_BELOW = 0.6  # Spearman with people; two people with each other reach .63 (arXiv 2512.12503)
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How far the scores of one dimension can be relied on, as measured on work held out."""
+
+    dimension: RubricDimension
+    adapter: AdapterVersion | None  # None: the base model is prompted
+    spearman: float | None  # None: nobody has measured it
+
+    @property
+    def is_weak(self) -> bool:
+        return self.spearman is not None and self.spearman < WEAK_BELOW
+
+    @property
+    def is_sound(self) -> bool:
+        return self.spearman is not None and not self.is_weak
+
+
+def reliability_of(version: RubricVersion) -> tuple[BaseModel | None, list[Reliability]]:
+    """The base model in use, and what is known of every dimension; as AdapterSet.in_use chooses."""
+    promotions = list(Promotion.objects.select_related("adapter__base").order_by("-pk"))
+    base = promotions[0].adapter.base if promotions else BaseModel.objects.order_by("-pk").first()
+    chosen: dict[int, AdapterVersion] = {}
+    for promotion in promotions:
+        if promotion.adapter.base == base:
+            chosen.setdefault(promotion.adapter.dimension_id, promotion.adapter)
+    found = []
+    for dimension in version.dimensions.all():
+        adapter = chosen.get(dimension.pk)
+        value = adapter.metrics.get("spearman") if adapter else None
+        known = isinstance(value, float) or type(value) is int
+        found.append(Reliability(dimension, adapter, value if known else None))
+    return base, found

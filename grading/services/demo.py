@@ -68,13 +68,16 @@ class DemoTask:
     medium: str
     days_ago: int
     confirmed: bool  # the demo teacher has been through it already
+    only_grade: int | None = None
 
 
 TASKS = (
     DemoTask("My family", "my family", "Draw the people you live with.", "Crayon", 300, True),
+    DemoTask("At night", "night sky", "What is awake?", "Poster paint", 245, True, 4),
     DemoTask("Under water", "under water", "What lives down there?", "Poster paint", 190, True),
+    DemoTask("Castles", "a castle", "Build one on paper.", "Pen", 80, True, 4),
     DemoTask("Our street in spring", "our street", "Draw what you pass.", "Crayon", 12, False),
-    DemoTask("A machine that helps", "a machine", "Invent a machine for home.", "Pen", 0, False),
+    DemoTask("A machine that helps", "a machine", "Invent a machine for home.", "Pen", 0, False, 4),
 )
 EMPTY = TASKS[-1]  # left for the newcomer to fill by hand
 
@@ -103,7 +106,7 @@ def prepare_school() -> School:
             )
             Enrollment.objects.create(classroom=classroom, student=student)
         for task in TASKS:
-            if task is EMPTY and classroom.grade != 4:
+            if task.only_grade not in (None, classroom.grade):
                 continue
             Assignment.objects.create(
                 classroom=classroom,

@@ -3,13 +3,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, QuerySet
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_GET
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpResponse, HttpResponseBadRequest
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from grading.models import Assignment, AuditEvent, Classroom, Role
+from grading.forms.people import PreferencesForm, SchoolForm
+from grading.models import Assignment, AuditEvent, Classroom, Role, School, Student
 from grading.services.appeals import open_appeals
 from grading.services.audit import record
 from grading.services.board import Progress, progress_of
@@ -74,7 +79,7 @@ def classroom(request: SignedInRequest, code: UUID) -> HttpResponse:
     record(request.user, AuditEvent.Verb.VIEWED, classroom, classroom.school)
     context = {
         "classroom": classroom,
-        "students": classroom.students.all(),
+        "students": _with_work_count(classroom),
         "teachers": classroom.teachers.all(),
         "rows": _assignment_rows(classroom.assignments.all()),
         "health": machinery_health(),
@@ -82,6 +87,52 @@ def classroom(request: SignedInRequest, code: UUID) -> HttpResponse:
     return render(request, "grading/classroom.html", context)
 
 
+def _with_work_count(classroom: Classroom) -> QuerySet[Student]:
+    in_this_class = Q(artworks__removed_at=None, artworks__assignment__classroom=classroom)
+    students = Student.objects.filter(enrollments__classroom=classroom)
+    return students.annotate(works=Count("artworks", filter=in_this_class, distinct=True))
+
+
 def _assignment_rows(assignments: QuerySet[Assignment]) -> list[AssignmentRow]:
     progress = progress_of(assignments)
     return [AssignmentRow(a, progress.get(a.pk, Progress())) for a in assignments]
+
+
+# --------------------------------------------------------------------------- settings, preferences
+@login_required
+@require_http_methods(["GET", "POST"])
+def school_settings(request: SignedInRequest, code: UUID) -> HttpResponse:
+    school = get_object_or_404(School.objects.administered_by(request.user), code=code)
+    form = SchoolForm(request.POST or None, instance=school)
+    if request.method == "POST" and form.is_valid():
+        _save_settings(request, form)
+        messages.success(request, _("The settings are saved."))
+        return redirect("grading:school-settings", school.code)
+    return render(request, "grading/school_settings.html", {"school": school, "form": form})
+
+
+@transaction.atomic
+def _save_settings(request: SignedInRequest, form: SchoolForm) -> None:
+    changed = {name: str(form.cleaned_data[name]) for name in form.changed_data}
+    school = form.save()
+    if changed:
+        record(request.user, AuditEvent.Verb.CHANGED, school, school, **changed)
+
+
+@login_required
+@require_POST
+def preferences(request: SignedInRequest) -> HttpResponse:
+    """Set what was sent of one's own preferences, and go back to where one was."""
+    form = PreferencesForm(request.POST)
+    if form.is_valid():
+        request.user.preferences = form.merged(request.user.preferences)
+        request.user.save(update_fields=["preferences"])
+    elif request.htmx:
+        return HttpResponseBadRequest()
+    else:
+        messages.error(request, _("That choice is not known. Nothing was changed."))
+    if request.htmx:
+        return HttpResponse()
+    back = request.POST.get("next", "")
+    known = url_has_allowed_host_and_scheme(back, {request.get_host()}, request.is_secure())
+    return redirect(back if known else "grading:home")

@@ -29,6 +29,11 @@ def path_of(school, page: str) -> str:
         "new assignment": f"{classroom}assignments/new/",
         "board": board,
         "match": f"{board}match/",
+        "student": f"/students/{uuid.UUID(school.rows(STUDENT, 'Dev P.')[0][0])}/",
+        "class view": f"{classroom}overview/",
+        "practice": "/practice/",
+        "help": "/help/",
+        "scores": "/help/scores/",
         "review": f"/artworks/{uuid.UUID(school.rows(ARTWORK, 'Dev P.')[0][0])}/review/",
         "models": "/models/",
         "release": f"{board}release/",
@@ -43,6 +48,7 @@ def path_of(school, page: str) -> str:
 PAGES = (
     *("home", "classroom", "new assignment", "board", "match", "review", "models", "nowhere"),
     *("release", "report", "export", "family links", "no such link"),
+    *("student", "class view", "practice", "help", "scores"),
 )
 
 
@@ -86,6 +92,16 @@ def test_every_page_with_scores_says_that_the_model_is_a_demo(school, visit):
     for name in ("board", "review", "models"):
         page.goto(path_of(school, name))
         expect(page.get_by_text("Demo model, not for grading").first).to_be_visible()
+
+
+def test_a_guide_is_put_away_for_good(school, visit):
+    page = visit()
+    page.goto(path_of(school, "class view"))
+    guide = page.get_by_role("complementary", name="A first look at this page")
+    guide.get_by_role("button", name="Got it").click()
+    expect(guide).to_have_count(0)
+    page.reload()
+    expect(guide).to_have_count(0)
 
 
 @pytest.mark.parametrize("role", ["administrator", "annotator"])

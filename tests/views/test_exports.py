@@ -12,7 +12,7 @@ from django.urls import reverse
 from openpyxl import load_workbook
 
 from grading.models import Assignment, AuditEvent, Enrollment, ReviewTime, Student
-from grading.services.annotations import confirm_review, set_level, set_words
+from grading.services.annotations import confirm_review, finish_blind_look, set_level, set_words
 from grading.services.exports import Kind, csv_lines, export_of, harmless, table
 from ml.interface import DimensionScore
 
@@ -83,7 +83,9 @@ def test_scores_that_are_to_be_hidden_are_in_no_file(assignment, alice, make_sco
         return {line[head.index("model_score")] for line in lines}
 
     assert scores() == {None}
-    confirm_review(artwork, alice)
+    for dimension in artwork.assignment.rubric_version.dimensions.select_related("version"):
+        set_level(artwork, dimension, 4, alice)
+    finish_blind_look(artwork, alice)
     assert scores() == {3.0}
 
 
