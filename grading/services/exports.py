@@ -192,7 +192,7 @@ def _score_set(artwork: Any, review: Review | None) -> int | None:
     """
     if review:
         return review.score_set_id
-    return None if artwork.blind_first else artwork.score_set_id
+    return None if artwork.hidden else artwork.score_set_id
 
 
 def _levels(reviews: Iterable[int]) -> dict[int, dict[int, int]]:

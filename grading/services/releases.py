@@ -114,11 +114,11 @@ def release_plan(assignment: Assignment) -> ReleasePlan:
 
 def _why_not(artwork: Any, review: Review | None) -> str:
     if review is None:
-        if artwork.state == State.PROPOSED:
-            return _("Nobody has confirmed it yet.")
         if artwork.state == State.FAILED:
             return _("The picture needs attention.")
-        return _("The picture is not through yet.")
+        if artwork.picture_id is None:
+            return _("The picture is not prepared yet.")
+        return _("Nobody has confirmed it yet.")
     if artwork.student is None:
         return _("It belongs to no student yet.")
     if artwork.has_draft:

@@ -152,4 +152,4 @@ class TestSettings:
         client.force_login(administrator)
         response = client.post(reverse("grading:school-settings", args=[school.code]), sent)
         assert "errorlist" in response.content.decode()
-        assert School.objects.get(pk=school.pk).blind_percent == 10
+        assert School.objects.get(pk=school.pk).blind_percent == 0
