@@ -97,10 +97,10 @@ class Agreement:
         if not self.enough:
             return _("too few to say")
         if abs(self.bias) < CLOSE:
-            return _("about the same height")
+            return _("about equal")
         if self.bias > 0:
-            return _("the model is higher than the teacher")
-        return _("the model is lower than the teacher")
+            return _("the model is higher")
+        return _("the model is lower")
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ class TestAgreement:
             confirm(color, realism=1)
         realism = view().agreements[0]
         assert realism.bias == 2
-        assert realism.reading == "the model is higher than the teacher"
+        assert realism.reading == "the model is higher"
 
     @pytest.fixture
     def in_order(self, make_scored, alice):

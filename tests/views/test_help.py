@@ -82,6 +82,18 @@ class TestWeakness:
         page = self.page(signed_in)
         assert "9 dimensions have no adapter of their own" in page
 
+    def test_adapters_of_another_base_model_stand_aside(self, signed_in, grown_up):
+        self.measured(grown_up[1], 0.5)
+        base = BaseModel.objects.create(name="big", path="nowhere", sha256="1" * 64)
+        newest = AdapterVersion.objects.create(
+            base=base, dimension=grown_up[0].dimension, number=1, path="nowhere", sha256="c" * 64,
+            metrics={"spearman": 0.7},
+        )  # fmt: skip
+        Promotion.objects.create(adapter=newest, why="larger")
+        page = self.page(signed_in)
+        assert "8 dimensions have no adapter of their own" in page
+        assert "(0.50)" not in page
+
     def test_figures_of_the_demo_model_are_not_shown_as_agreement(self, signed_in, installed):
         self.measured(installed[0], 0.9)
         page = self.page(signed_in)
