@@ -13,7 +13,7 @@ import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +190,9 @@ def main(argv: Sequence[str]) -> int:
         levels = np.stack([data.levels(s) if s in data.ratings else missing for s in slugs], axis=1)
         atlas = make_atlas(scorer, paths, levels)
     else:
-        paths = sorted(path for path in arguments.images.iterdir() if _is_picture(path))
+        # No more are read than are looked at: a folder may hold thousands.
+        readable = filter(_is_picture, sorted(arguments.images.iterdir()))
+        paths = list(islice(readable, MOST_PICTURES))
         if not paths:
             raise EngineError(f"There is no picture in {arguments.images}.")
         atlas = make_atlas(scorer, paths, None)

@@ -216,22 +216,27 @@ class TorchScorer:
         """Halves the batch while memory does not suffice; a single picture then abstains."""
         if not images:
             return []
+        answer = self._read_if_it_fits(images) if len(images) <= self._batch_size else None
+        if answer:
+            return [self._picture_scores(answer, row) for row in range(len(images))]
+        if len(images) == 1:
+            return [self._all_abstained(OUT_OF_MEMORY)]
         half = len(images) // 2
-        if len(images) <= self._batch_size:
-            try:
-                answer = self._read(images)
-            except (MemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
-                    raise
-            else:
-                return [self._picture_scores(answer, row) for row in range(len(images))]
-            # Outside the except clause, whose traceback would keep the batch's tensors alive.
-            if self._device.type == "cuda":
-                torch.cuda.empty_cache()
-            if len(images) == 1:
-                return [self._all_abstained(OUT_OF_MEMORY)]
-            self._batch_size = half  # the next batch would not fit either
         return self._score_fitted(images[:half]) + self._score_fitted(images[half:])
+
+    def _read_if_it_fits(self, fitted: Sequence[Image.Image]) -> LevelLogits | None:
+        """None where memory does not suffice; the next batches are then half as large."""
+        try:
+            return self._read(fitted)
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+        # Outside the except clause, whose traceback would keep the batch's tensors alive.
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        if len(fitted) > 1:
+            self._batch_size = len(fitted) // 2
+        return None
 
     @torch.inference_mode()
     def _read(self, fitted: Sequence[Image.Image]) -> LevelLogits:

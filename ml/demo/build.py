@@ -164,7 +164,8 @@ class Build:
                 calibration, {},
             )  # fmt: skip
             epochs[slug] = progress.best_epoch
-            self.log(f"adapter {slug}: validation Spearman {progress.best or math.nan:.3f}")
+            best = math.nan if progress.best is None else progress.best
+            self.log(f"adapter {slug}: validation Spearman {best:.3f}")
         return epochs
 
     def _check(
