@@ -24,7 +24,11 @@ LEAST_SIDE = 100  # of the copy: a strip of a few pixels has no corners
 _BAND_ROWS = 256
 # Of the picture's longest side, the focal length of phones without and with some zoom.
 _LEAST_FOCAL, _MOST_FOCAL = 0.6, 1.6
-_TURNS = {1: Image.Transpose.ROTATE_270, 2: Image.Transpose.ROTATE_180, 3: Image.Transpose.ROTATE_90}
+_TURNS = {
+    1: Image.Transpose.ROTATE_270,
+    2: Image.Transpose.ROTATE_180,
+    3: Image.Transpose.ROTATE_90,
+}
 
 Points = NDArray[np.float64]  # (4, 2) pixels, in the order of Corners
 

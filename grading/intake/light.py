@@ -20,17 +20,22 @@ SAME_PAPER = 0.07  # apart, in logarithms of green and blue by red
 FAINTEST, STRONGEST = -0.10, -0.42
 # Green lies so far along the way to blue: daylight and lamps 0.3 to 0.55, yellow paper below.
 LAMPS = (0.25, 0.62)
+GREY = 0.09  # in green or blue: no cast, whatever it comes from
 KEPT = -0.05  # what remains of the cast: paper is a little warm by itself
 LEAST_LUMA = 105.0  # darker paper is not white, or the photograph too dark to say
 BRIGHTEST = 0.75  # of the brightest tiles: paint is darker than the paper it is on
-MOST_WHITER, MOST_NEUTRAL = 0.005, 0.15  # of the sheet, of what is around it
+BRIGHTER = 1.18  # than the paper: it is not white
+WHITE, LEAST_WHITE = 240.0, 165.0  # the best lit tenth of the paper: brought to, if it is as bright
+LEAST_CHANGE = 0.02
+MOST_WHITER, MOST_NEUTRAL = 0.02, 0.15  # of the sheet, of what is around it
 
 Rgb = NDArray[np.uint8]  # (height, width, 3)
 
 
 def gains_for_paper(rgb: Rgb, quad: NDArray[np.float64] | None) -> Gains | None:
-    """What makes the paper inside `quad` (4, 2) nearly white again, as bright as it was; None where
-    there is no cast or nobody can tell. Without a sheet the picture is taken to be all paper.
+    """What makes the paper inside `quad` (4, 2) nearly white again; None where it is already, or
+    where nobody can tell. Without a sheet the picture is taken to be all paper, as bright as it
+    should be.
 
     Gains multiply encoded values: a light multiplies linear ones, and a power of a product is the
     product of the powers.
@@ -41,16 +46,27 @@ def gains_for_paper(rgb: Rgb, quad: NDArray[np.float64] | None) -> Gains | None:
     if at is None:
         return None
     paper = np.median(tiles[at], axis=0)
+    if paper @ LUMA < LEAST_LUMA or _share_whiter(sheet, tiles, at) > MOST_WHITER:
+        return None
     green, blue = _cast(paper)
-    if paper @ LUMA < LEAST_LUMA or not STRONGEST < blue < FAINTEST:
+    cast = np.ones(3)
+    if max(abs(green), abs(blue)) > GREY:
+        if not _is_a_lamp(green, blue):
+            return None
+        if quad is not None and _share_neutral(rgb, quad, blue) > MOST_NEUTRAL:
+            return None
+        cast = _without_cast(paper, green, blue)
+    elif quad is None:
         return None
-    if not LAMPS[0] < green / blue < LAMPS[1]:
+    gains = cast if quad is None else cast * _lift(tiles[at] @ LUMA, cast)
+    if np.abs(gains - 1).max() < LEAST_CHANGE:
         return None
-    if _share_whiter(sheet, tiles, at, blue) > MOST_WHITER:
-        return None
-    if quad is not None and _share_neutral(rgb, quad, blue) > MOST_NEUTRAL:
-        return None
-    return _gains(paper, green, blue)
+    r, g, b = (round(float(gain), 3) for gain in np.clip(gains, LEAST_GAIN, MOST_GAIN))
+    return r, g, b
+
+
+def _is_a_lamp(green: float, blue: float) -> bool:
+    return STRONGEST < blue < FAINTEST and LAMPS[0] < green / blue < LAMPS[1]
 
 
 def _straight(rgb: Rgb, quad: NDArray[np.float64] | None) -> NDArray[np.float32]:
@@ -90,10 +106,10 @@ def _same_paper(tiles: NDArray[np.float64]) -> NDArray[np.bool_] | None:
 
 
 def _share_whiter(
-    sheet: NDArray[np.float32], tiles: NDArray[np.float64], at: NDArray[np.bool_], blue: float
+    sheet: NDArray[np.float32], tiles: NDArray[np.float64], at: NDArray[np.bool_]
 ) -> float:
-    """How much of the sheet is brighter than the paper would be there, and much nearer to grey:
-    white paint on brown paper."""
+    """How much of the sheet is brighter than its paper would be there: white chalk on grey paper,
+    or, brighter by a little and much nearer to grey, white paint on brown paper."""
     n = SIDE // TILE
     shown = at.reshape(n, n, 1).astype(np.float32)
     known = cv2.GaussianBlur(tiles.reshape(n, n, 3).astype(np.float32) * shown, None, 2.0)
@@ -101,8 +117,11 @@ def _share_whiter(
     usual = np.median(tiles[at], axis=0).astype(np.float32)
     field = (known + 0.01 * usual) / (weight + 0.01)
     paper = cv2.resize(field, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-    bright = sheet @ LUMA > 1.03 * (paper @ LUMA)
-    return float((bright & (_cast(sheet)[..., 1] > 0.5 * blue)).mean())
+    by = (sheet @ LUMA) / (paper @ LUMA)
+    blue = min(float(_cast(usual)[1]), -GREY)
+    greyer = _cast(sheet)[..., 1] > 0.5 * blue
+    colored = float(_cast(usual)[1]) < -GREY
+    return float(((by > BRIGHTER) | ((by > 1.03) & greyer & colored)).mean())
 
 
 def _share_neutral(rgb: Rgb, quad: NDArray[np.float64], blue: float) -> float:
@@ -119,9 +138,17 @@ def _share_neutral(rgb: Rgb, quad: NDArray[np.float64], blue: float) -> float:
     return float(grey.mean())
 
 
-def _gains(paper: NDArray[np.float64], green: float, blue: float) -> Gains:
-    left = KEPT / blue
-    change = np.exp(-np.array([0.0, green, blue]) * (1 - left))
-    change *= (paper @ LUMA) / ((paper * change) @ LUMA)
-    r, g, b = (round(float(gain), 3) for gain in np.clip(change, LEAST_GAIN, MOST_GAIN))
-    return r, g, b
+def _without_cast(paper: NDArray[np.float64], green: float, blue: float) -> NDArray[np.float64]:
+    """(3,) gains that leave the paper as bright as it is."""
+    change = np.exp(-np.array([0.0, green, blue]) * (1 - KEPT / blue))
+    return np.asarray(change * (paper @ LUMA) / ((paper * change) @ LUMA))
+
+
+def _lift(luma: NDArray[np.float64], cast: NDArray[np.float64]) -> float:
+    """Paper that was photographed grey is made white: of all that a photograph does to a drawing,
+    its darkness moves the scores most. All colors alike, as far as the gains go; grey paper stays.
+    """
+    brightest = float(np.percentile(luma, 90))
+    if brightest < LEAST_WHITE:
+        return 1.0
+    return max(1.0, min(WHITE / brightest, MOST_GAIN / float(cast.max())))

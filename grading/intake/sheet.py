@@ -30,6 +30,7 @@ MOST_BARE = 0.15  # of a side: a brown mark on a brown desk, but no more
 MOST_BEYOND = 0.65  # of an edge's continuation beyond a corner
 MOST_CROSSED = 0.03  # of a side, by a hand or by a mark that leaves the sheet
 LEAST_LIGHTER = 2.0  # a sheet that is darker than the desk may be a painted field
+OUTERMOST = 0.35  # of the steepest step, as a clear one
 MOST_BENT = 0.004  # of the diagonal: paper edges are straight, painted ones are not
 
 
@@ -83,7 +84,9 @@ def _straight_lines(lab: Lab, step: float) -> Lines:
     for channel in range(3):
         dx = cv2.Sobel(soft[..., channel], cv2.CV_32F, 1, 0)
         dy = cv2.Sobel(soft[..., channel], cv2.CV_32F, 0, 1)
-        edges |= cv2.Canny((16 * dx).astype(np.int16), (16 * dy).astype(np.int16), 17 * step, 43 * step)
+        edges |= cv2.Canny(
+            (16 * dx).astype(np.int16), (16 * dy).astype(np.int16), 17 * step, 43 * step
+        )
     votes = max(24, min(lab.shape[:2]) // 8)
     found = cv2.HoughLines(edges, 1.0, np.pi / 240, votes)
     if found is None:
@@ -269,7 +272,7 @@ def _clockwise(quad: NDArray[np.float64]) -> Quad:
 
 def _refined(lab: Lab, quad: Quad) -> Quad | None:
     """Each side is laid through the steepest places across it."""
-    for reach in (10, 5):
+    for reach in (14, 6):
         fitted = [_edge(lab, quad[k], quad[(k + 1) % 4], reach) for k in range(4)]
         lines = np.stack([line for line, _ in fitted])
         bends = np.array([bend for _, bend in fitted])
@@ -287,15 +290,20 @@ def _refined(lab: Lab, quad: Quad) -> Quad | None:
 
 
 def _strip(
-    lab: Lab, a: NDArray[np.float64], b: NDArray[np.float64], reach: float, n: int = 120
+    lab: Lab,
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    reach: float,
+    n: int = 120,
+    apart: float = 0.5,
 ) -> tuple[Lab, NDArray[np.float64], NDArray[np.float64]]:
-    """(n, 4 reach + 1, 3) colors along a side and, half a pixel apart, across it, from the outside
-    to the inside; the points along it; the direction inwards."""
+    """(n, places, 3) colors along a side and, `apart` pixels from each other, across it, from the
+    outside to the inside; the points along it; the direction inwards."""
     along = (b - a) / max(float(np.hypot(*(b - a))), 1e-9)
     inward = np.array([-along[1], along[0]])
     t = np.linspace(0.03, 0.97, n)[:, None]
     points = a * (1 - t) + b * t
-    across = np.linspace(-reach, reach, int(4 * reach) + 1)
+    across = np.linspace(-reach, reach, int(2 * reach / apart) + 1)
     return _at(lab, points[:, None] + across[None, :, None] * inward), points, inward
 
 
@@ -306,14 +314,12 @@ def _edge(
     strip, points, inward = _strip(lab, a, b, reach)
     k = 3
     change = strip[:, 2 * k :] - strip[:, : -2 * k]  # (n, places, 3): over three pixels
-    # The usual step of this edge, not the strongest: a pen's line just inside is stronger.
-    middle = strip.shape[1] // 2
-    usual = np.median(strip[:, middle + 4 :].mean(1) - strip[:, : middle - 3].mean(1), axis=0)
-    usual /= max(float(np.linalg.norm(usual)), 1e-9)
-    size = np.linalg.norm(change, axis=2)
-    toward = change @ usual
-    steep = np.where(toward > 0.4 * size, toward + 0.3 * size, 0.2 * size)
-    at = np.argmax(steep, axis=1)
+    steep = np.linalg.norm(change, axis=2)
+    # The outermost of the clear steps, not the steepest: that may be where a border line that the
+    # child drew along the edge meets the paper.
+    clear = steep > OUTERMOST * steep.max(1, keepdims=True)
+    peak = (steep[:, 1:-1] >= steep[:, :-2]) & (steep[:, 1:-1] >= steep[:, 2:]) & clear[:, 1:-1]
+    at = np.where(peak.any(1), np.argmax(peak, axis=1) + 1, np.argmax(steep, axis=1))
     across = np.linspace(-reach, reach, strip.shape[1])[k:-k][at] + _peak(steep, at) * 0.5
     found = points + across[:, None] * inward
     strong = steep[np.arange(len(at)), at] > 0.35 * np.median(steep.max(1))
@@ -367,7 +373,7 @@ class _Side:
 
 
 def _doubt(lab: Lab, quad: Quad, step: float) -> int:
-    """0: a sheet; 1: perhaps; 2: no."""
+    """0: a sheet; 1: perhaps, for one reason not; 2: no."""
     sides = [_side(lab, quad[k], quad[(k + 1) % 4], step) for k in range(4)]
     alike = max(_likeness(lab, quad, step))
     support = [float(side.step.mean()) for side in sides]
@@ -377,15 +383,16 @@ def _doubt(lab: Lab, quad: Quad, step: float) -> int:
     goes_on = [_goes_on(lab, quad[a], quad[b], step) for a, b in ends]
     if all(_is_blank_paper(side) for side in sides if side.seen > 0.5):
         return 2  # a painted field on a white page, as far as one can see
-    return int(
-        min(support) < SURE_SIDE_SUPPORT
-        or alike > 0.3
-        or max(float(side.crossed.mean()) for side in sides) > MOST_CROSSED
-        or max(float(side.bare.mean()) for side in sides) > MOST_BARE
-        or min(side.seen for side in sides) < 0.5
-        or max(goes_on) > MOST_BEYOND
-        or float(np.median([side.lightness for side in sides])) < LEAST_LIGHTER
-    )
+    doubts = [
+        min(support) < SURE_SIDE_SUPPORT,
+        alike > 0.3,
+        max(float(side.crossed.mean()) for side in sides) > MOST_CROSSED,
+        max(float(side.bare.mean()) for side in sides) > MOST_BARE,
+        min(side.seen for side in sides) < 0.5,
+        max(goes_on) > MOST_BEYOND,
+        float(np.median([side.lightness for side in sides])) < LEAST_LIGHTER,
+    ]
+    return min(2, sum(doubts))
 
 
 def _side(lab: Lab, a: NDArray[np.float64], b: NDArray[np.float64], least: float) -> _Side:
@@ -461,10 +468,12 @@ def _likeness(lab: Lab, quad: Quad, step: float) -> list[float]:
     reach, edge = 0.045 * diagonal, 0.004 * diagonal
     shares = []
     for k in range(4):
-        strip, *_ = _strip(lab, quad[k], quad[(k + 1) % 4], reach, 60)
+        strip, *_ = _strip(lab, quad[k], quad[(k + 1) % 4], reach, 48, 1.0)
         across = np.linspace(-reach, reach, strip.shape[1])
         colors = [strip[:, across < -edge], strip[:, across > edge]]
-        shares.append(max(_common(colors[0] / step, colors[1] / step, shift) for shift in (0.0, 0.5)))
+        shares.append(
+            max(_common(colors[0] / step, colors[1] / step, shift) for shift in (0.0, 0.5))
+        )
     return shares
 
 
@@ -473,7 +482,7 @@ def _common(a: Lab, b: Lab, shift: float) -> float:
     counts = []
     for colors in (a, b):
         # Far colors fold onto each other, which matters to no photograph.
-        cells = np.floor(colors.reshape(-1, 3) / 1.4 + shift).astype(int) & 31
-        flat = (cells[:, 0] * 32 + cells[:, 1]) * 32 + cells[:, 2]
-        counts.append(np.bincount(flat, minlength=32**3) / len(flat))
+        cells = np.floor(colors.reshape(-1, 3) / 1.4 + shift).astype(int) & 15
+        flat = (cells[:, 0] * 16 + cells[:, 1]) * 16 + cells[:, 2]
+        counts.append(np.bincount(flat, minlength=16**3) / len(flat))
     return float(np.minimum(counts[0], counts[1]).sum())

@@ -197,7 +197,9 @@ def _clouds(rng: np.random.Generator, size: tuple[int, int], cells: tuple[int, i
     return np.asarray(cv2.resize(noise, size, interpolation=cv2.INTER_CUBIC))
 
 
-def _wood(color: Color, contrast: float) -> Callable[[np.random.Generator, tuple[int, int]], Pixels]:
+def _wood(
+    color: Color, contrast: float
+) -> Callable[[np.random.Generator, tuple[int, int]], Pixels]:
     def desk(rng: np.random.Generator, size: tuple[int, int]) -> Pixels:
         big = (int(1.6 * max(size)),) * 2
         grain = _clouds(rng, big, (5, 220)) + 0.6 * _clouds(rng, big, (12, 700))
