@@ -89,7 +89,7 @@ def _tiles(sheet: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(np.take_along_axis(tiles, order[..., None], axis=1).mean(1), np.float64)
 
 
-def _cast(colors: NDArray[np.float64]) -> NDArray[np.float64]:
+def _cast(colors: NDArray[np.floating]) -> NDArray[np.float64]:
     """(..., 2): logarithms of green and of blue by red; both 0 for grey."""
     logs = np.log(np.maximum(colors, 1))
     return np.asarray(logs[..., 1:] - logs[..., :1])
