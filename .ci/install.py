@@ -103,7 +103,7 @@ def write_lock() -> None:
     with tempfile.TemporaryDirectory() as folder:
         venv = Path(folder) / "venv"
         make_venv(venv)
-        run_pip(venv, *group_options(set(GROUPS)))
+        run_pip(venv, *group_options({*GROUPS, "four-bit"}))
         frozen = subprocess.run(
             [str(python_of(venv)), "-m", "pip", "freeze"],
             capture_output=True,
