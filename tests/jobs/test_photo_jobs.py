@@ -54,8 +54,9 @@ def test_a_photograph_comes_with_a_proposal_and_stays_as_it_is(prepare, photo, i
         assert abs(preview.width / preview.height - 1) < 0.05  # the drawing is square
 
 
-def test_a_scan_comes_without_one(prepare, installed):
+def test_a_scan_comes_without_one_and_that_is_no_error(prepare, installed, caplog):
     prepare(draw(7, "house", CAUSES, 600))
+    assert not caplog.records
     assert Picture.objects.count() == 1
     assert not PhotoProposal.objects.exists()
 
