@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.browser.test_review import open_review
+from tests.running_school import wait_for
+
 pytestmark = pytest.mark.browser
 
 SCRIPT = Path(__file__).resolve().parents[2] / "static/js/time.js"
@@ -109,3 +112,15 @@ def test_parts_of_a_second_are_kept_for_the_next_message(page):
 def test_less_than_a_second_is_not_worth_a_message(page):
     page.clock.run_for(400)
     assert leave(page) == []
+
+
+def test_the_review_page_says_how_long_it_was_looked_at(school, visit):
+    page = visit()
+    open_review(page, school, "Ben T.")
+    page.wait_for_timeout(1200)
+    page.mouse.move(300, 300)
+    page.goto(school.empty_board())
+    sql = """SELECT sum(t.seconds) FROM grading_reviewtime t JOIN grading_artwork a
+             ON a.id = t.artwork_id JOIN grading_student s ON s.id = a.student_id
+             WHERE s.display_name = 'Ben T.'"""
+    wait_for(lambda: (school.rows(sql)[0][0] or 0) >= 1, "the time is stored", 20)
