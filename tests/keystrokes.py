@@ -15,8 +15,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Page, Request, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from ml.drawing import draw, sample
 from tests.browser.conftest import CHROMIUM_ARGS, SCORED, sign_in
@@ -37,11 +38,30 @@ class Count:
         self.keys += 1
         page.keyboard.press(key)
 
-    def note(self, request: Request) -> None:
-        kind = "picture" if "/pictures/" in request.url else request.resource_type
-        if kind == "document" or kind == "xhr":
-            kind = request.method
-        self.requests[kind] += 1
+    def watch(self, page: Page) -> None:
+        """Count what reaches the server from here on, which is not what the browser's cache has."""
+        network = page.context.new_cdp_session(page)
+        network.send("Network.enable")
+        methods: dict[str, str] = {}
+
+        def asked(event: dict[str, Any]) -> None:
+            if "redirectResponse" in event:
+                self.requests[methods[event["requestId"]]] += 1
+            methods[event["requestId"]] = event["request"]["method"]
+
+        def cached(event: dict[str, Any]) -> None:
+            methods.pop(event["requestId"], None)
+
+        def answered(event: dict[str, Any]) -> None:
+            method = methods.pop(event["requestId"], None)
+            if method is None or event["response"].get("fromDiskCache"):
+                return
+            kind = {"Document": method, "XHR": method, "Image": "picture"}.get(event["type"])
+            self.requests["picture" if event["type"] == "Prefetch" else kind or "other"] += 1
+
+        network.on("Network.requestWillBeSent", asked)
+        network.on("Network.requestServedFromCache", cached)
+        network.on("Network.responseReceived", answered)
 
 
 def main() -> None:
@@ -97,7 +117,7 @@ def _one_changed(page: Page, school: RunningSchool) -> Count:
 def _together(page: Page, school: RunningSchool) -> Count:
     """The list of the sure ones is looked at and accepted; the others are confirmed one by one."""
     count = Count()
-    page.on("request", count.note)
+    count.watch(page)
     for button in (page.locator("#accept-drafts"), page.locator(".action-bar .button--primary")):
         button.focus()  # two clicks with a mouse
         with page.expect_navigation():
@@ -116,7 +136,7 @@ def _one_by_one(
 ) -> Count:
     page.wait_for_load_state("networkidle")
     count = Count()
-    page.on("request", count.note)
+    count.watch(page)
     for confirmed in range(PICTURES - pictures + 1, PICTURES + 1):
         here = page.url
         for key in change:
@@ -138,14 +158,13 @@ def _confirmed(school: RunningSchool) -> int:
 
 
 def _report(rows: dict[str, Count]) -> None:
-    head = ("keys", "POST", "GET", "picture", "others", "accepted at once")
+    head = ("keys", "POST", "GET", "picture", "other", "accepted at once")
     sys.stdout.write(
         f"{PICTURES} pictures{'':<14}" + "".join(f"{name:>17}" for name in head) + "\n"
     )
     for way, count in rows.items():
         asked = count.requests
-        others = sum(n for kind, n in asked.items() if kind not in ("POST", "GET", "picture"))
-        cells = (count.keys, asked["POST"], asked["GET"], asked["picture"], others, count.accepted)
+        cells = (count.keys, *(asked[kind] for kind in head[1:5]), count.accepted)
         sys.stdout.write(f"{way:<25}" + "".join(f"{cell:>17}" for cell in cells) + "\n")
     out = ROOT / "var" / "bench" / "keystrokes.json"
     out.parent.mkdir(parents=True, exist_ok=True)

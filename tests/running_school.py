@@ -37,10 +37,11 @@ def wait_for(question: Callable[[], T], what: str, timeout_s: float = 60) -> T:
 
 
 class RunningSchool:
-    """`manage.py serve` with the demo school in a folder of its own; no pictures are drawn."""
+    """`manage.py serve` with the demo school in a folder of its own, without its year's pictures."""
 
-    def __init__(self, folder: Path, **env: str) -> None:
+    def __init__(self, folder: Path, *, drawing: bool = False, **env: str) -> None:
         self.folder = folder
+        self.arguments = ["serve"] if drawing else ["serve", "--without-drawing"]
         self.env = {
             **{k: v for k, v in os.environ.items() if not k.startswith("KIDSART_")},
             "DJANGO_SETTINGS_MODULE": "kidsart_web.settings",
@@ -56,7 +57,7 @@ class RunningSchool:
 
     def __enter__(self) -> RunningSchool:
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "serve", "--without-drawing"],
+            [sys.executable, "manage.py", *self.arguments],
             cwd=ROOT,
             env=self.env,
             stdout=subprocess.PIPE,
