@@ -36,7 +36,8 @@ SCORED_HERE = """SELECT count(*) FROM grading_scoringjob j
     JOIN grading_assignment a ON a.id = w.assignment_id
     WHERE a.title = 'A machine that helps' AND j.status = 'succeeded'"""
 WORK_HERE = """SELECT w.code FROM grading_artwork w
-    JOIN grading_student s ON s.id = w.student_id JOIN grading_assignment a ON a.id = w.assignment_id
+    JOIN grading_student s ON s.id = w.student_id
+    JOIN grading_assignment a ON a.id = w.assignment_id
     WHERE a.title = 'A machine that helps' AND s.display_name = ?"""
 
 
