@@ -37,7 +37,7 @@ def wait_for(question: Callable[[], T], what: str, timeout_s: float = 60) -> T:
 
 
 class RunningSchool:
-    """`manage.py serve` with the demo school in a folder of its own; no year of pictures is drawn."""
+    """`manage.py serve` with the demo school in a folder of its own; no pictures are drawn."""
 
     def __init__(self, folder: Path, *, drawing: bool = False, **env: str) -> None:
         self.folder = folder
