@@ -164,9 +164,12 @@ def picture_file(request: SignedInRequest, code: UUID, version: str) -> HttpResp
 
 
 def send_picture(request: HttpRequest, picture: Picture, version: str) -> HttpResponseBase:
+    return send_image(request, getattr(picture, version), f'"{picture.sha256}-{version}"')
+
+
+def send_image(request: HttpRequest, file: FieldFile, etag: str) -> HttpResponseBase:
     """The file, once a view has made sure that it may be seen."""
-    etag = f'"{picture.sha256}-{version}"'
-    response = get_conditional_response(request, etag=etag) or _sent(getattr(picture, version))
+    response = get_conditional_response(request, etag=etag) or _sent(file)
     response["Content-Disposition"] = "inline"
     response["X-Content-Type-Options"] = "nosniff"
     # A picture never changes: a turned one is another row with another address.

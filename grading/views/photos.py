@@ -7,11 +7,11 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import Http404, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from grading.forms.photos import CORNERS, EditForm
@@ -27,6 +27,7 @@ from grading.services.photos import (
     turn_picture,
     undo_proposals,
 )
+from grading.views.artworks import send_image
 from grading.views.requests import SignedInRequest
 
 WHOLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
@@ -101,11 +102,10 @@ def photos(request: SignedInRequest, code: UUID) -> HttpResponse:
 
 @login_required
 @require_GET
-@cache_control(private=True, max_age=86400)
-def preview_file(request: SignedInRequest, code: UUID) -> FileResponse:
+def preview_file(request: SignedInRequest, code: UUID) -> HttpResponseBase:
     picture = get_object_or_404(Picture.objects.for_user(request.user), code=code)
     proposal = get_object_or_404(PhotoProposal, picture=picture)
-    return FileResponse(proposal.preview.open("rb"), content_type="image/jpeg")
+    return send_image(request, proposal.preview, f'"{picture.sha256}-preview"')
 
 
 def _undo(request: SignedInRequest, assignment: Assignment) -> HttpResponse:
