@@ -56,8 +56,8 @@ class Count:
             method = methods.pop(event["requestId"], None)
             if method is None or event["response"].get("fromDiskCache"):
                 return
-            kind = {"Document": method, "XHR": method, "Image": "picture"}.get(event["type"])
-            self.requests["picture" if event["type"] == "Prefetch" else kind or "other"] += 1
+            kind = method if event["type"] in ("Document", "XHR") else "other"
+            self.requests["picture" if "/pictures/" in event["response"]["url"] else kind] += 1
 
         network.on("Network.requestWillBeSent", asked)
         network.on("Network.requestServedFromCache", cached)
