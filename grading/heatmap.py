@@ -109,12 +109,12 @@ def heatmap(
 
 
 def short(value: float) -> str:
-    """Two places without the zero in front: .35, −.35, 1."""
+    """Two places, without a zero before a point: .35, −.35, 1; before a comma it stays: 0,35."""
     text = number_format(abs(value), 2)
     if float(f"{abs(value):.2f}") == 1:
         text = "1"
     sign = "\u2212" if round(value, 2) < 0 else ""
-    return sign + (text[1:] if text.startswith("0") else text)
+    return sign + (text[1:] if text.startswith("0.") else text)
 
 
 def _row(

@@ -91,7 +91,7 @@ class Work:
             return None
         version = self.assignment.rubric_version
         return radar(
-            [Axis(line.dimension.name, line.dimension.slug) for line in self.lines],
+            [Axis(line.dimension.shown_name, line.dimension.slug) for line in self.lines],
             [Layer("mine", [line.level for line in self.lines], name=_("Levels"))],
             version.first_level,
             version.last_level,
@@ -178,7 +178,7 @@ def _rubrics(versions: set[int]) -> dict[int, Sequence[tuple[RubricDimension, di
     rows = LevelWords.objects.filter(dimension__version__in=versions).select_related("dimension")
     for row in rows.order_by("dimension__position", "level"):
         of_version = found[row.dimension.version_id]
-        of_version.setdefault(row.dimension_id, (row.dimension, {}))[1][row.level] = row.words
+        of_version.setdefault(row.dimension_id, (row.dimension, {}))[1][row.level] = row.shown_words
     return {version: list(dimensions.values()) for version, dimensions in found.items()}
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from ml.sentences import marked as _
+
 
 class Subject(StrEnum):
     """What feedback on a picture has no business with."""
@@ -25,16 +27,16 @@ class Subject(StrEnum):
 
 
 REASONS: Mapping[Subject, str] = {
-    Subject.FEELINGS: (
+    Subject.FEELINGS: _(
         "This guesses at what the child feels or thinks. Say what the picture shows instead."
     ),
-    Subject.ABILITY: (
+    Subject.ABILITY: _(
         "This labels the child's ability. Say what can be seen in the picture, or what to try."
     ),
-    Subject.COMPARISON: (
+    Subject.COMPARISON: _(
         "This compares the child with others. Compare with the rubric or an earlier picture."
     ),
-    Subject.PERSON: (
+    Subject.PERSON: _(
         "This is about the child's person, health or family. Keep to what is on the page."
     ),
 }

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ml.sentences import marked as _
+
 
 @dataclass(frozen=True)
 class Dimension:
@@ -60,125 +62,135 @@ class Rubric:
 
 KIDSART = Rubric(
     slug="kidsart",
-    name="KidsArt rubric",
+    name=_("KidsArt rubric"),
     dimensions=(
         Dimension(
             "realism",
-            "Realism",
+            _("Realism"),
             "Formative creativity",
-            "How closely shapes, proportions, light and space match what can be seen in the world.",
+            _(
+                "How closely shapes, proportions, light and space match what can be seen in the "
+                "world."
+            ),
             (
-                "Simple signs stand for things: a circle is a head, a triangle is a roof.",
-                "Things are recognizable; sizes and places are still free.",
-                "Main parts have fitting shapes and sizes; a few details were observed.",
-                "Proportions hold together, with observed details and some light, shadow or "
-                "overlap.",
-                "Form, light and space are observed closely and look convincing throughout.",
+                _("Simple signs stand for things: a circle is a head, a triangle is a roof."),
+                _("Things are recognizable; sizes and places are still free."),
+                _("Main parts have fitting shapes and sizes; a few details were observed."),
+                _(
+                    "Proportions hold together, with observed details and some light, shadow or "
+                    "overlap."
+                ),
+                _("Form, light and space are observed closely and look convincing throughout."),
             ),
         ),
         Dimension(
             "deformation",
-            "Deformation",
+            _("Deformation"),
             "Formative creativity",
-            "How far shapes are stretched, bent or exaggerated on purpose to say something.",
+            _("How far shapes are stretched, bent or exaggerated on purpose to say something."),
             (
-                "Shapes keep their usual form.",
-                "One shape is a little larger, longer or bent than usual.",
-                "Some shapes are clearly changed, and it can be guessed why.",
-                "Several exaggerated shapes carry the mood or the idea of the picture.",
-                "Bold changes of shape run through the whole picture and make its message.",
+                _("Shapes keep their usual form."),
+                _("One shape is a little larger, longer or bent than usual."),
+                _("Some shapes are clearly changed, and it can be guessed why."),
+                _("Several exaggerated shapes carry the mood or the idea of the picture."),
+                _("Bold changes of shape run through the whole picture and make its message."),
             ),
         ),
         Dimension(
             "imagination",
-            "Imagination",
+            _("Imagination"),
             "Formative creativity",
-            "How much of the idea is invented: unusual things, places or combinations.",
+            _("How much of the idea is invented: unusual things, places or combinations."),
             (
-                "The picture shows an everyday scene as it is known.",
-                "An everyday scene holds one small surprise.",
-                "Real and invented things meet in the same picture.",
-                "An invented idea leads the picture, and several details belong to it.",
-                "A whole invented world, with ideas not seen elsewhere, is worked out in detail.",
+                _("The picture shows an everyday scene as it is known."),
+                _("An everyday scene holds one small surprise."),
+                _("Real and invented things meet in the same picture."),
+                _("An invented idea leads the picture, and several details belong to it."),
+                _(
+                    "A whole invented world, with ideas not seen elsewhere, is worked out in "
+                    "detail."
+                ),
             ),
         ),
         Dimension(
             "color_richness",
-            "Color richness",
+            _("Color richness"),
             "Color expressiveness",
-            "How many colors and shades are used, and how well they live together.",
+            _("How many colors and shades are used, and how well they live together."),
             (
-                "One color, or hardly any, is used.",
-                "Two or three colors are used, each in its own place.",
-                "Several colors are used; some were chosen to go together.",
-                "Many colors and some mixed shades make a varied palette.",
-                "A wide palette of colors and shades is mixed, varied and held together.",
+                _("One color, or hardly any, is used."),
+                _("Two or three colors are used, each in its own place."),
+                _("Several colors are used; some were chosen to go together."),
+                _("Many colors and some mixed shades make a varied palette."),
+                _("A wide palette of colors and shades is mixed, varied and held together."),
             ),
         ),
         Dimension(
             "color_contrast",
-            "Color contrast",
+            _("Color contrast"),
             "Color expressiveness",
-            "How strongly light and dark, warm and cool, or opposite colors set each other off.",
+            _("How strongly light and dark, warm and cool, or opposite colors set each other off."),
             (
-                "Colors are close to each other or to the paper.",
-                "Some things stand out a little from what is around them.",
-                "Light and dark or warm and cool separate the main things.",
-                "Clear contrasts lead the eye to what matters.",
-                "Strong, planned contrasts give the whole picture its force.",
+                _("Colors are close to each other or to the paper."),
+                _("Some things stand out a little from what is around them."),
+                _("Light and dark or warm and cool separate the main things."),
+                _("Clear contrasts lead the eye to what matters."),
+                _("Strong, planned contrasts give the whole picture its force."),
             ),
         ),
         Dimension(
             "line_combination",
-            "Line combination",
+            _("Line combination"),
             "Line work richness",
-            "How lines join, cross, loop and repeat to build forms and rhythm.",
+            _("How lines join, cross, loop and repeat to build forms and rhythm."),
             (
-                "Single lines stand alone.",
-                "Lines meet to close simple shapes.",
-                "Lines join and cross to build larger forms.",
-                "Many lines work together in patterns, loops or rhythms.",
-                "Lines weave through the whole page and bind it into one.",
+                _("Single lines stand alone."),
+                _("Lines meet to close simple shapes."),
+                _("Lines join and cross to build larger forms."),
+                _("Many lines work together in patterns, loops or rhythms."),
+                _("Lines weave through the whole page and bind it into one."),
             ),
         ),
         Dimension(
             "line_texture",
-            "Line texture",
+            _("Line texture"),
             "Line work richness",
-            "How many kinds of marks are used, such as dots, waves and hatching, and how they "
-            "show surfaces.",
+            _(
+                "How many kinds of marks are used, such as dots, waves and hatching, and how they "
+                "show surfaces."
+            ),
             (
-                "One kind of line is used everywhere.",
-                "A second kind of mark appears in one place.",
-                "Two or three kinds of marks show different surfaces.",
-                "Several kinds of marks are chosen to fit what they show.",
-                "A rich range of marks gives every surface a character of its own.",
+                _("One kind of line is used everywhere."),
+                _("A second kind of mark appears in one place."),
+                _("Two or three kinds of marks show different surfaces."),
+                _("Several kinds of marks are chosen to fit what they show."),
+                _("A rich range of marks gives every surface a character of its own."),
             ),
         ),
         Dimension(
             "picture_organization",
-            "Picture organization",
+            _("Picture organization"),
             "Conceptual thinking",
-            "How the page is used: placement, balance, and what is near and far.",
+            _("How the page is used: placement, balance, and what is near and far."),
             (
-                "Things are placed where there was room.",
-                "Some things stand in a row or on a ground line.",
-                "Most of the page is used, and the main thing has its place.",
-                "The parts are balanced, and near and far can be told apart.",
-                "Every part has its place, and together they lead the eye through the page.",
+                _("Things are placed where there was room."),
+                _("Some things stand in a row or on a ground line."),
+                _("Most of the page is used, and the main thing has its place."),
+                _("The parts are balanced, and near and far can be told apart."),
+                _("Every part has its place, and together they lead the eye through the page."),
             ),
         ),
         Dimension(
             "transformation",
-            "Transformation",
+            _("Transformation"),
             "Conceptual thinking",
-            "How familiar things are turned into something new, or made out of other things.",
+            _("How familiar things are turned into something new, or made out of other things."),
             (
-                "Things are what they usually are.",
-                "One thing has a new feature, such as a face on the sun.",
-                "A few things are changed into something else or given a new use.",
-                "Several things are remade from other things, with one idea behind them.",
-                "The whole picture turns familiar things into something new and unexpected.",
+                _("Things are what they usually are."),
+                _("One thing has a new feature, such as a face on the sun."),
+                _("A few things are changed into something else or given a new use."),
+                _("Several things are remade from other things, with one idea behind them."),
+                _("The whole picture turns familiar things into something new and unexpected."),
             ),
         ),
     ),

@@ -36,6 +36,7 @@ from ml.profiles import ImageProfile, read_adapter_profile
 from ml.prompts import build_prompt
 from ml.rubric import Rubric
 from ml.score_tokens import expected_score, level_sd, score_token_ids, score_token_mass
+from ml.sentences import marked as _
 from ml.vision import Tower
 
 log = logging.getLogger(__name__)
@@ -43,9 +44,9 @@ log = logging.getLogger(__name__)
 # Below this the model did not mean to answer with a level. Low, because RAFT trains the levels
 # against each other only and lets their common mass drift.
 MIN_SCORE_TOKEN_MASS = 0.10
-BLANK_PAGE = "blank page"
-NOT_A_LEVEL = "the model did not answer with a level"
-OUT_OF_MEMORY = "out of memory"
+BLANK_PAGE = _("blank page")
+NOT_A_LEVEL = _("the model did not answer with a level")
+OUT_OF_MEMORY = _("out of memory")
 HEAD_ROWS = 16_384  # vocabulary rows taken to fp32 at a time: 235 MB at the width of the 7B model
 CPU_BATCH = 4  # larger ones are no faster on a processor and take memory
 LARGEST_BATCH = 64

@@ -55,8 +55,9 @@ def test_no_sentence_of_the_program_is_missing(language, tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     fresh = catalog(language, tmp_path / "grading" / "locale")
-    known = {entry.msgid for entry in catalog(language) if not entry.obsolete}
-    assert {entry.msgid for entry in fresh if not entry.obsolete} <= known, "run: make translations"
+    known = {(e.msgctxt, e.msgid) for e in catalog(language) if not e.obsolete}
+    found = {(e.msgctxt, e.msgid) for e in fresh if not e.obsolete}
+    assert found <= known, "run: make translations"
 
 
 def test_a_page_is_in_the_language_that_was_chosen(client, alice, classroom):

@@ -25,9 +25,9 @@ class LookForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.dimensions = list(dimensions)
         for dimension in self.dimensions:
-            choices = [(str(w.level), w.words) for w in dimension.level_words.all()]
+            choices = [(str(w.level), w.shown_words) for w in dimension.level_words.all()]
             self.fields[f"level-{dimension.slug}"] = forms.ChoiceField(
-                label=dimension.name,
+                label=dimension.shown_name,
                 choices=[*choices, (UNSURE, _("I cannot tell"))],
                 widget=forms.RadioSelect,
                 error_messages={"required": _("Choose a level, or “I cannot tell”.")},

@@ -2,21 +2,24 @@ from __future__ import annotations
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy
+from django.utils.translation import ngettext
 
 from grading.models import Appeal, FamilyLink
 
-DAY_CHOICES = [
-    (days, ngettext_lazy("%(count)d day", "%(count)d days", days) % {"count": days})
-    for days in (7, 30, 90, 365)
-]
+
+def day_choices() -> list[tuple[int, str]]:
+    """Made for each page, as it has a language."""
+    return [
+        (days, ngettext("%(count)d day", "%(count)d days", days) % {"count": days})
+        for days in (7, 30, 90, 365)
+    ]
 
 
 class FamilyLinkForm(forms.ModelForm):
     """A new link. ``code`` is made with the page, so that sending it twice makes one link."""
 
     code = forms.UUIDField(widget=forms.HiddenInput)
-    days = forms.TypedChoiceField(label=_("works for"), coerce=int, choices=DAY_CHOICES, initial=30)
+    days = forms.TypedChoiceField(label=_("works for"), coerce=int, choices=day_choices, initial=30)
 
     class Meta:
         model = FamilyLink

@@ -21,7 +21,7 @@ class ExampleForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
-        missing = [d.name for d in self.dimensions if data.get(d.slug) is None]
+        missing = [d.shown_name for d in self.dimensions if data.get(d.slug) is None]
         if missing:
             raise forms.ValidationError(
                 _("Choose a level for: %(names)s."), params={"names": ", ".join(missing)}

@@ -14,6 +14,11 @@ import grading.models.practice
 import grading.models.reports
 
 
+def mark_built_in(apps, schema_editor):
+    dimensions = apps.get_model("grading", "RubricDimension").objects
+    dimensions.filter(version__rubric__school=None).update(built_in=True)
+
+
 class Migration(migrations.Migration):
     dependencies = [
         ("grading", "0003_feedback_jobs"),
@@ -155,6 +160,7 @@ class Migration(migrations.Migration):
                 ),
                 ("level", models.PositiveSmallIntegerField()),
                 ("why", models.CharField(blank=True, max_length=300)),
+                ("why_values", models.JSONField(default=dict)),
             ],
             options={
                 "ordering": ["dimension__position"],
@@ -1073,4 +1079,10 @@ class Migration(migrations.Migration):
                 name="of_a_student_or_of_a_class",
             ),
         ),
+        migrations.AddField(
+            model_name="rubricdimension",
+            name="built_in",
+            field=models.BooleanField(default=False),
+        ),
+        migrations.RunPython(mark_built_in, migrations.RunPython.noop),  # last, as rows change
     ]

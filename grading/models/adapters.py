@@ -57,7 +57,7 @@ class AdapterVersion(FrozenModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.dimension.name} {self.number}"
+        return f"{self.dimension.shown_name} {self.number}"
 
     @property
     def folder(self) -> Path:

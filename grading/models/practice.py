@@ -8,6 +8,7 @@ from typing import Self
 from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
+from django.utils.translation import gettext
 
 from grading.models.frozen import FrozenModel
 from grading.models.people import School, User
@@ -40,7 +41,11 @@ class ExamplePicture(models.Model):
         ordering = ["position", "pk"]
 
     def __str__(self) -> str:
-        return self.title
+        return self.shown_title
+
+    @property
+    def shown_title(self) -> str:
+        return gettext(self.title) if self.school_id is None else self.title
 
 
 class ExampleLevel(FrozenModel):
@@ -48,6 +53,7 @@ class ExampleLevel(FrozenModel):
     dimension = models.ForeignKey(RubricDimension, models.PROTECT)
     level = models.PositiveSmallIntegerField()
     why = models.CharField(max_length=300, blank=True)
+    why_values = models.JSONField(default=dict)  # fill the places in the program's own sentences
 
     class Meta:
         ordering = ["dimension__position"]
@@ -57,6 +63,10 @@ class ExampleLevel(FrozenModel):
 
     def __str__(self) -> str:
         return f"{self.example}, {self.dimension}: {self.level}"
+
+    @property
+    def shown_why(self) -> str:
+        return gettext(self.why) % self.why_values if self.why_values else self.why
 
 
 class ExampleAnswer(FrozenModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext
 
 from grading.models.people import School
 from ml import rubric as ml_rubric
@@ -23,7 +24,12 @@ class Rubric(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return self.shown_name
+
+    @property
+    def shown_name(self) -> str:
+        """In the language of the page if it is the program's, else as the school wrote it."""
+        return gettext(self.name) if self.school_id is None else self.name
 
 
 class RubricVersionManager(models.Manager["RubricVersion"]):
@@ -79,12 +85,18 @@ class RubricVersion(models.Model):
 
 
 class RubricDimension(models.Model):
+    """Shown in the language of the page if the program brought it, else as the school wrote it.
+
+    What leaves as data (exports, adapters, the engine) keeps the slug and the stored words.
+    """
+
     version = models.ForeignKey(RubricVersion, models.PROTECT, related_name="dimensions")
     position = models.PositiveSmallIntegerField()
     slug = models.SlugField(max_length=40)
     name = models.CharField(max_length=60)
     group = models.CharField(max_length=60, blank=True)
     definition = models.TextField()
+    built_in = models.BooleanField(default=False)  # its words are those of ml.rubric
 
     class Meta:
         ordering = ["position"]
@@ -94,7 +106,18 @@ class RubricDimension(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return self.shown_name
+
+    @property
+    def shown_name(self) -> str:
+        return self.shown(self.name)
+
+    @property
+    def shown_definition(self) -> str:
+        return self.shown(self.definition)
+
+    def shown(self, words: str) -> str:
+        return gettext(words) if self.built_in else words
 
 
 class LevelWords(models.Model):
@@ -109,4 +132,9 @@ class LevelWords(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.level}: {self.words}"
+        return f"{self.level}: {self.shown_words}"
+
+    @property
+    def shown_words(self) -> str:
+        """Costs no query where the dimension is loaded or the words were prefetched with it."""
+        return self.dimension.shown(self.words)

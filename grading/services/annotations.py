@@ -295,7 +295,7 @@ def _freeze(
     dimensions = list(artwork.assignment.rubric_version.dimensions.all())
     chosen, reasons = _drafted(draft) if draft else ({}, {})
     levels = {key: level for key, level in (proposal.levels | chosen).items() if key not in reasons}
-    missing = [d.name for d in dimensions if d.pk not in levels and d.pk not in reasons]
+    missing = [d.shown_name for d in dimensions if d.pk not in levels and d.pk not in reasons]
     if missing:
         raise CannotConfirm(_("Choose a level for: %(names)s.") % {"names": ", ".join(missing)})
     words = proposal.feedback
@@ -376,7 +376,7 @@ def finish_blind_look(artwork: Artwork, by: User) -> BlindLook:
         raise CannotConfirm(_("This picture is not ready yet."))
     said = decided(artwork)
     missing = [
-        d.name
+        d.shown_name
         for d in artwork.assignment.rubric_version.dimensions.all()
         if d.pk not in said.levels and d.pk not in said.not_assessed
     ]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from django.core.files.base import ContentFile
 from django.db import transaction
+from django.utils.translation import gettext_noop as _
 
 from grading.models import ExampleLevel, ExamplePicture, RubricDimension, RubricVersion
 from ml.drawing import CAUSES, draw
@@ -18,34 +19,54 @@ from ml.drawing.causes import Look, look
 
 DRAWN_PX = 640
 DRAWN = (  # subject of ml.drawing, title
-    ("our street", "A street"),
-    ("under water", "Under water"),
-    ("my family", "A family"),
-    ("night sky", "At night"),
-    ("the garden", "A garden"),
-    ("animals", "Animals"),
-    ("a castle", "A castle"),
-    ("by the sea", "By the sea"),
+    ("our street", _("A street")),
+    ("under water", _("Under water")),
+    ("my family", _("A family")),
+    ("night sky", _("At night")),
+    ("the garden", _("A garden")),
+    ("animals", _("Animals")),
+    ("a castle", _("A castle")),
+    ("by the sea", _("By the sea")),
 )
 
 # What was put into the drawing, for each dimension; said to who has just compared.
-WHY: dict[str, Callable[[Look], str]] = {
-    "realism": lambda it: (
-        f"Outlines tremble by {1000 * it.tremble:.0f} thousandths of the page's width; light and "
-        f"shadow have {100 * it.shade:.0f} % of their strength."
+WHY: dict[str, tuple[str, Callable[[Look], dict[str, int]]]] = {
+    "realism": (
+        _(
+            "Outlines tremble by %(tremble)s thousandths of the page's width; light and shadow "
+            "have %(shade)s %% of their strength."
+        ),
+        lambda it: {"tremble": round(1000 * it.tremble), "shade": round(100 * it.shade)},
     ),
-    "deformation": lambda it: f"Shapes are bent by {100 * it.bend:.0f} % of what is possible.",
-    "imagination": lambda it: f"Things that cannot be there: {it.visitors}.",
-    "color_richness": lambda it: f"Colors in the palette: {it.hues}.",
-    "color_contrast": lambda it: f"Colors have {100 * it.pressure:.0f} % of their full strength.",
-    "line_combination": lambda it: f"Long lines that cross and loop: {it.strings}.",
-    "line_texture": lambda it: (
-        f"Fields filled with marks: {it.textured}, of {it.textures} kinds at most."
+    "deformation": (
+        _("Shapes are bent by %(bend)s %% of what is possible."),
+        lambda it: {"bend": round(100 * it.bend)},
     ),
-    "picture_organization": lambda it: (
-        f"Everything has slid {100 * it.collapse:.0f} % of the way into one corner."
+    "imagination": (
+        _("Things that cannot be there: %(visitors)s."),
+        lambda it: {"visitors": it.visitors},
     ),
-    "transformation": lambda it: f"Things that became something or somebody else: {it.remade}.",
+    "color_richness": (_("Colors in the palette: %(hues)s."), lambda it: {"hues": it.hues}),
+    "color_contrast": (
+        _("Colors have %(pressure)s %% of their full strength."),
+        lambda it: {"pressure": round(100 * it.pressure)},
+    ),
+    "line_combination": (
+        _("Long lines that cross and loop: %(strings)s."),
+        lambda it: {"strings": it.strings},
+    ),
+    "line_texture": (
+        _("Fields filled with marks: %(textured)s, of %(textures)s kinds at most."),
+        lambda it: {"textured": it.textured, "textures": it.textures},
+    ),
+    "picture_organization": (
+        _("Everything has slid %(collapse)s %% of the way into one corner."),
+        lambda it: {"collapse": round(100 * it.collapse)},
+    ),
+    "transformation": (
+        _("Things that became something or somebody else: %(remade)s."),
+        lambda it: {"remade": it.remade},
+    ),
 }
 
 
@@ -101,7 +122,11 @@ def _store(
     )
     ExampleLevel.objects.bulk_create(
         ExampleLevel(
-            example=example, dimension=dimensions[slug], level=level, why=WHY[slug](meaning)
+            example=example,
+            dimension=dimensions[slug],
+            level=level,
+            why=WHY[slug][0],
+            why_values=WHY[slug][1](meaning),
         )
         for slug, level in zip(CAUSES, levels, strict=True)
     )

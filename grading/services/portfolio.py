@@ -205,7 +205,7 @@ def _by_rubric(works: Sequence[Work]) -> list[RubricWorks]:
         RubricWorks(
             version := newest[scale],
             found := by_version[version.pk],
-            {d.slug: {w.level: w.words for w in d.level_words.all()} for d in found},
+            {d.slug: {w.level: w.shown_words for w in d.level_words.all()} for d in found},
             group,
         )
         for scale, group in latest_first

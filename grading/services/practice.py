@@ -145,7 +145,9 @@ def practice_sets(user: User) -> list[PracticeSet]:
     sets = []
     for version, found in by_version.items():
         words = {
-            (d.pk, w.level): w.words for d in dimensions[version.pk] for w in d.level_words.all()
+            (d.pk, w.level): w.shown_words
+            for d in dimensions[version.pk]
+            for w in d.level_words.all()
         }
         examples = [
             Example(picture, number, _compared(agreed[picture.pk], mine, words))
@@ -165,7 +167,7 @@ def _compared(
             level.dimension,
             mine[level.example_id, level.dimension_id],
             level.level,
-            level.why,
+            level.shown_why,
             words.get((level.dimension_id, level.level), ""),
         )
         for level in agreed

@@ -393,7 +393,7 @@ def _dimensions(artwork: Artwork) -> list[tuple[RubricDimension, dict[int, str]]
     rows = LevelWords.objects.filter(dimension__version=artwork.assignment.rubric_version_id)
     for row in rows.select_related("dimension").order_by("dimension__position", "level"):
         row.dimension.version = artwork.assignment.rubric_version
-        found.setdefault(row.dimension_id, (row.dimension, {}))[1][row.level] = row.words
+        found.setdefault(row.dimension_id, (row.dimension, {}))[1][row.level] = row.shown_words
     return list(found.values())
 
 

@@ -86,7 +86,7 @@ def sheet_of(assignment: Assignment, dimension: RubricDimension, order: Order) -
         cards.sort(key=lambda card: (card.value is None, card.value or 0.0))
     elif order in (Order.RANDOM, Order.ANONYMOUS):
         cards.sort(key=lambda card: _lot(card.code, dimension.slug))
-    words = {w.level: w.words for w in dimension.level_words.all()}
+    words = {w.level: w.shown_words for w in dimension.level_words.all()}
     version = assignment.rubric_version
     columns = [
         Column(level, words.get(level, ""), [card for card in cards if card.level == level])

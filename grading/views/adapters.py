@@ -216,7 +216,7 @@ def _atlas_context(
         unreadable = True
     if atlas is None:
         return {"atlas": None, "atlas_unreadable": unreadable}
-    names = {dimension.slug: dimension.name for dimension in dimensions}
+    names = {dimension.slug: dimension.shown_name for dimension in dimensions}
     shown = [key for key in MAPS if getattr(atlas, key) is not None]
     key = asked if asked in shown else shown[0]
     return {

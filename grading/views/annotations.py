@@ -146,7 +146,7 @@ def _save(request: SignedInRequest, artwork: Artwork, form: ReviewForm) -> HttpR
     clash = _save_words(request, artwork, form)
     problems = []
     if others:
-        names = ", ".join(dimension.name for dimension in others)
+        names = ", ".join(dimension.shown_name for dimension in others)
         problems.append(
             _("Somebody else changed this meanwhile: %(names)s. Please look once more.")
             % {"names": names}
@@ -290,7 +290,7 @@ def _radar(page: PicturePage) -> RadarContext | None:
         layers.append(Layer("average", [average.get(row.dimension.pk) for row in page.rows]))
     version = page.artwork.assignment.rubric_version
     return radar(
-        [Axis(row.dimension.name, row.dimension.slug) for row in page.rows],
+        [Axis(row.dimension.shown_name, row.dimension.slug) for row in page.rows],
         layers,
         version.first_level,
         version.last_level,

@@ -83,7 +83,7 @@ def _radar(view: ClassView) -> RadarContext | None:
         return None
     version = view.chosen.version
     return radar(
-        [Axis(d.dimension.name, d.dimension.slug) for d in view.distributions],
+        [Axis(d.dimension.shown_name, d.dimension.slug) for d in view.distributions],
         [Layer("average", [d.mean for d in view.distributions], name=_("Class mean"))],
         version.first_level,
         version.last_level,

@@ -121,7 +121,7 @@ def _radar(works: RubricWorks, then: Work | None, now: Work, ident: str) -> Rada
     if then and then != now:
         layers.append(_layer(works, then, "then"))
     return radar(
-        [Axis(d.name, d.slug) for d in works.dimensions],
+        [Axis(d.shown_name, d.slug) for d in works.dimensions],
         layers,
         works.version.first_level,
         works.version.last_level,

@@ -34,7 +34,7 @@ class Choice:
     @property
     def levels(self) -> list[tuple[int, str, bool]]:
         words = self.dimension.level_words.all()
-        return [(w.level, w.words, str(w.level) == self.chosen) for w in words]
+        return [(w.level, w.shown_words, str(w.level) == self.chosen) for w in words]
 
 
 @login_required
