@@ -52,6 +52,7 @@ from grading.services.annotations import (
     Decided,
     Words,
     draft_behind,
+    level_mark,
     proposal_mark,
     words_in_force,
 )
@@ -85,6 +86,10 @@ class Row:
     @property
     def proposed(self) -> int | None:
         return self.score.level if self.score else None
+
+    @property
+    def mark(self) -> str:
+        return level_mark(self.mine, self.not_assessed)
 
     @property
     def in_force(self) -> int | None:

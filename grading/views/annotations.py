@@ -21,6 +21,7 @@ from grading.forms.annotations import WORDS_AT_MOST, LevelForm, ReviewForm, Word
 from grading.models import Artwork, AuditEvent, Length, RubricDimension, Tone, User
 from grading.services.annotations import (
     CannotConfirm,
+    LevelChanged,
     Words,
     WordsChanged,
     confirm_review,
@@ -66,13 +67,35 @@ def level(request: SignedInRequest, code: UUID, dimension: str) -> HttpResponse:
     form = LevelForm(request.POST, dimension=chosen)
     if not form.is_valid():
         return HttpResponseBadRequest()
-    data = form.cleaned_data
-    set_level(artwork, chosen, data["level"], request.user, not_assessed=data["not_assessed"])
+    try:
+        set_level(artwork, chosen, by=request.user, **form.cleaned_data)
+    except LevelChanged:
+        return _level_clash(request, artwork, chosen)
     if not request.htmx:
         return redirect("grading:review", code)
-    page = picture_page(the_artwork(request, code))
-    row = next(row for row in page.rows if row.dimension.slug == dimension)
-    return render(request, "grading/_level_saved.html", {**_context(request, page), "row": row})
+    context = _row_context(request, code, chosen)
+    return render(request, "grading/_level_saved.html", context)
+
+
+def _level_clash(
+    request: SignedInRequest, artwork: Artwork, dimension: RubricDimension
+) -> HttpResponse:
+    """The row as it is by now, and that it was somebody else; choosing again sets it."""
+    problem = somebody_changed([dimension])
+    if not request.htmx:
+        return _page(request, the_artwork(request, artwork.code), [problem], status=409)
+    context = _row_context(request, artwork.code, dimension) | {"problem": problem, "current": ""}
+    response = render(request, "grading/_level_clash.html", context, status=409)
+    response["HX-Retarget"], response["HX-Reswap"] = f"#row-{dimension.slug}", "outerHTML"
+    return response
+
+
+def _row_context(
+    request: SignedInRequest, code: UUID, dimension: RubricDimension
+) -> dict[str, Any]:
+    context = _context(request, picture_page(the_artwork(request, code)))
+    row, key = next(pair for pair in context["rows"] if pair[0].dimension == dimension)
+    return context | {"row": row, "key": key}
 
 
 @login_required
@@ -146,11 +169,7 @@ def _save(request: SignedInRequest, artwork: Artwork, form: ReviewForm) -> HttpR
     clash = _save_words(request, artwork, form)
     problems = []
     if others:
-        names = ", ".join(dimension.name for dimension in others)
-        problems.append(
-            _("Somebody else changed this meanwhile: %(names)s. Please look once more.")
-            % {"names": names}
-        )
+        problems.append(somebody_changed(others))
     if clash:
         problems.append(somebody_wrote(clash))
     return _page(request, artwork, problems, form, status=409) if problems else None
@@ -169,6 +188,13 @@ def _save_words(request: SignedInRequest, artwork: Artwork, form: WordsForm) -> 
 def _too_long() -> str:
     return _("These words are too long; %(count)d characters fit. They are not saved.") % {
         "count": WORDS_AT_MOST
+    }
+
+
+def somebody_changed(dimensions: Sequence[RubricDimension]) -> str:
+    names = ", ".join(dimension.name for dimension in dimensions)
+    return _("Somebody else changed this meanwhile: %(names)s. Please look once more.") % {
+        "names": names
     }
 
 
