@@ -140,7 +140,10 @@ def test_without_javascript_the_sheet_opens_again_at_the_picture(signed_in, artw
     assert answer["Location"].endswith(f"?dimension=line_texture#card-{artworks[0].code}")
 
 
-@pytest.mark.parametrize("value", ["", "x:3:", "{code}:3", "{code}:9:", "{code}:three:", "{code}:3:9", "{other}:3:"])
+@pytest.mark.parametrize(
+    "value",
+    ["", "x:3:", "{code}:3", "{code}:9:", "{code}:three:", "{code}:3:9", "{other}:3:"],
+)
 def test_a_strange_form_sets_nothing(value, signed_in, artworks, assignment, student):
     code, other = artworks[0].code, student.code
     before = DraftLevel.objects.count()
