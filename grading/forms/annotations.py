@@ -80,6 +80,7 @@ class ReviewForm(WordsForm):
 
     scores_seen = forms.CharField(required=False)
     clear = forms.SlugField(required=False)  # go back to the proposed level of this dimension
+    not_assessed = forms.SlugField(required=False)  # this one is left out: not saved here
 
     def __init__(self, *args: Any, dimensions: Iterable[RubricDimension], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -91,6 +92,8 @@ class ReviewForm(WordsForm):
     def changes(self) -> dict[RubricDimension, LevelChange]:
         found = {}
         for dimension in self.dimensions:
+            if dimension.slug == self.cleaned_data["not_assessed"]:
+                continue
             level = self.cleaned_data[f"level-{dimension.slug}"]
             before = self.cleaned_data[f"before-{dimension.slug}"]
             after = "" if level is None else str(level)

@@ -16,6 +16,7 @@ from grading.models import (
     AuditEvent,
     BlindLook,
     DraftLevel,
+    EditJob,
     FeedbackDraft,
     NotAssessed,
     Picture,
@@ -72,6 +73,9 @@ def _shown_proposal(artwork: Artwork) -> Proposal:
     """As a person sees it: without levels and words as long as they are hidden."""
     proposal = newest_proposal(artwork)
     return replace(proposal, drafts=[], levels={}) if is_hidden(artwork) else proposal
+
+
+UNSEEN = "unseen"  # the page hid what the model said
 
 
 def proposal_mark(score_set: ScoreSet | None) -> str:
@@ -279,7 +283,7 @@ def confirm_review(
 
     Confirming again without having changed anything returns the review there is.
     ``scores_seen`` is the mark of the proposal that the person had before them (None: the newest),
-    and ``batch`` names what is confirmed together with it.
+    and ``batch`` names what is confirmed together with it, as it was proposed.
 
     Raises:
         CannotConfirm: the picture is not ready, a dimension has no level from anybody, or the
@@ -287,7 +291,7 @@ def confirm_review(
     """
     artwork = Artwork.objects.select_for_update().get(pk=artwork.pk)
     proposal = newest_proposal(artwork)
-    if proposal.picture is None:
+    if proposal.picture is None or EditJob.objects.open().filter(picture__artwork=artwork).exists():
         raise CannotConfirm(_("This picture is not ready yet."))
     if is_hidden(artwork):
         raise CannotConfirm(_("Set your own levels first; then the model's are shown."))
@@ -295,6 +299,8 @@ def confirm_review(
         raise CannotConfirm(_("The model has scored this picture since. Please look once more."))
     draft = ReviewDraft.objects.filter(artwork=artwork).first()
     last = artwork.reviews.standing().last()
+    if batch and (last or draft):
+        raise CannotConfirm(_("Something has changed since the list was made."))
     if last and draft is None:
         if (last.score_set, last.picture) == (proposal.score_set, proposal.picture):
             return last

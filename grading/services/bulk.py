@@ -71,18 +71,18 @@ class Accepted:
     left: Mapping[Artwork, str]  # and why each was left as it is
 
 
-def accept(assignment: Assignment, seen: Mapping[str, str], by: User) -> Accepted:
+def accept(assignment: Assignment, seen: Mapping[UUID, str], by: User) -> Accepted:
     """Confirm the pictures of the list whose scores are still those that were on it.
 
     Args:
         seen: artwork code to the mark of the scores that the person had before them.
     """
     batch, reviews, left = uuid.uuid4(), [], {}
-    trusted = {str(c.artwork.code): c for c in candidates(assignment)}
+    trusted = {c.artwork.code: c for c in candidates(assignment)}
     chosen = assignment.artworks.kept().filter(code__in=list(seen)).select_related("student")
     for artwork in in_board_order(chosen):
-        candidate = trusted.get(str(artwork.code))
-        if candidate is None or candidate.mark != seen[str(artwork.code)]:
+        candidate = trusted.get(artwork.code)
+        if candidate is None or candidate.mark != seen[artwork.code]:
             left[artwork] = _("Something has changed since the list was made.")
             continue
         try:

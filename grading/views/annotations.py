@@ -20,6 +20,7 @@ from grading.charts import Axis, Layer, RadarContext, radar
 from grading.forms.annotations import WORDS_AT_MOST, LevelForm, ReviewForm, WordsForm
 from grading.models import Artwork, AuditEvent, Length, RubricDimension, Tone, User
 from grading.services.annotations import (
+    UNSEEN,
     CannotConfirm,
     LevelChanged,
     Words,
@@ -48,8 +49,7 @@ def review(request: SignedInRequest, code: UUID) -> HttpResponse:
     """The page; a POST saves everything on it, for browsers without JavaScript."""
     artwork = the_artwork(request, code)
     if request.method == "POST":
-        form = _review_form(request, artwork)
-        if refusal := _refusal(request, artwork, form) or _save(request, artwork, form):
+        if refusal := save_page(request, artwork):
             return refusal
         messages.success(request, _("Saved."))
         return redirect("grading:review", artwork.code)
@@ -67,6 +67,8 @@ def level(request: SignedInRequest, code: UUID, dimension: str) -> HttpResponse:
     form = LevelForm(request.POST, dimension=chosen)
     if not form.is_valid():
         return HttpResponseBadRequest()
+    if "strength" in request.POST and (refusal := save_page(request, artwork)):
+        return refusal
     try:
         set_level(artwork, chosen, by=request.user, **form.cleaned_data)
     except LevelChanged:
@@ -127,11 +129,13 @@ def confirm(request: SignedInRequest, code: UUID) -> HttpResponse:
     form = _review_form(request, artwork)
     if refusal := _refusal(request, artwork, form) or _save(request, artwork, form):
         return refusal
+    seen = form.cleaned_data["scores_seen"] or None
     try:
-        if is_hidden(artwork):
+        if hidden := is_hidden(artwork):
             finish_blind_look(artwork, request.user)
+        if hidden or seen == UNSEEN:  # sent twice, or somebody else was first: nothing was seen yet
             return _show(request, artwork, _("These are the levels of the model, beside yours."))
-        confirm_review(artwork, request.user, form.cleaned_data["scores_seen"] or None)
+        confirm_review(artwork, request.user, seen)
     except CannotConfirm as error:
         return _page(request, artwork, [str(error)], form, status=422)
     return _open_next(request, picture_page(the_artwork(request, code)))
@@ -155,6 +159,12 @@ def _review_form(request: SignedInRequest, artwork: Artwork) -> ReviewForm:
 
 
 # -------------------------------------------------------------------------------- saving a page
+def save_page(request: SignedInRequest, artwork: Artwork) -> HttpResponse | None:
+    """Save everything that a page without a script has sent with any of its buttons."""
+    form = _review_form(request, artwork)
+    return _refusal(request, artwork, form) or _save(request, artwork, form)
+
+
 def _refusal(request: SignedInRequest, artwork: Artwork, form: ReviewForm) -> HttpResponse | None:
     if form.is_valid():
         return None

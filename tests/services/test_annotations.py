@@ -16,6 +16,7 @@ from grading.services.annotations import (
     withdraw_review,
     words_in_force,
 )
+from grading.services.photos import turn_picture
 from ml.interface import DimensionScore
 
 SILENT = DimensionScore(
@@ -224,3 +225,9 @@ def test_a_confirmation_that_is_taken_back_counts_no_more(score_set, alice, dime
     assert withdraw_review(second, alice)
     assert artwork.reviews.standing().last() == first
     assert AuditEvent.objects.filter(verb="withdrawn", object_code=artwork.code).count() == 1
+
+
+def test_a_picture_that_is_just_being_changed_is_not_confirmed(score_set, artwork, alice):
+    turn_picture(artwork, alice)
+    with pytest.raises(CannotConfirm):
+        confirm_review(artwork, alice, scores_seen=proposal_mark(score_set))

@@ -469,6 +469,14 @@ class TestWithoutAScript:
         levels = artwork.review_draft.levels.values_list("dimension__slug", "level")
         assert list(levels) == [("imagination", 1)]
 
+    def test_leaving_a_row_out_saves_the_rest_of_the_page_too(self, signed_in, artwork):
+        data = form_of(signed_in, artwork, level__imagination="1", level__realism="2")
+        data |= {"strength": "My own.", "not_assessed": "realism", "why-realism": "Not seen."}
+        signed_in.post(url("level", artwork, "realism"), data)
+        assert artwork.review_draft.strength == "My own."
+        levels = artwork.review_draft.levels.values_list("dimension__slug", "level", "not_assessed")
+        assert sorted(levels) == [("imagination", 1, ""), ("realism", None, "Not seen.")]
+
     def test_a_row_that_was_left_out_stays_so_until_it_is_cleared(
         self, signed_in, artwork, alice, rubric_version
     ):
@@ -534,6 +542,18 @@ class TestBlindFirst:
         look = artwork.blind_looks.get()
         assert (look.by, look.purpose) == (alice, "first")
         assert {(a.level, a.origin) for a in look.annotations.all()} == {(4, "blind")}
+        assert not Review.objects.exists()
+
+    def test_what_is_sent_twice_shows_the_model_s_levels_and_confirms_nothing(
+        self, signed_in, artwork, alice
+    ):
+        self.set_all(artwork, alice)
+        set_words(artwork, "My own.", "My own, too.", alice)
+        data = form_of(signed_in, artwork)
+        for _click in range(2):
+            answer = signed_in.post(url("confirm", artwork), data, follow=True)
+            assert "These are the levels of the model" in answer.content.decode()
+        assert artwork.blind_looks.count() == 1
         assert not Review.objects.exists()
 
     def test_after_looking_the_picture_is_confirmed_like_any_other(self, signed_in, artwork, alice):
