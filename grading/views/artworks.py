@@ -166,7 +166,7 @@ def picture_file(request: SignedInRequest, code: UUID, version: str) -> HttpResp
 def send_picture(request: HttpRequest, picture: Picture, version: str) -> HttpResponseBase:
     """The file, once a view has made sure that it may be seen."""
     etag = f'"{picture.sha256}-{version}"'
-    response = get_conditional_response(request, etag=etag) or _sent(getattr(picture, version))
+    response = get_conditional_response(request, etag=etag) or send_file(getattr(picture, version))
     response["Content-Disposition"] = "inline"
     response["X-Content-Type-Options"] = "nosniff"
     # A picture never changes: a turned one is another row with another address.
@@ -175,7 +175,7 @@ def send_picture(request: HttpRequest, picture: Picture, version: str) -> HttpRe
     return response
 
 
-def _sent(file: FieldFile) -> HttpResponseBase:
+def send_file(file: FieldFile) -> HttpResponseBase:
     if settings.ACCEL_REDIRECT_PREFIX:  # the web server in front of us sends the file
         response = HttpResponse(content_type="image/jpeg")
         response["X-Accel-Redirect"] = settings.ACCEL_REDIRECT_PREFIX + quote(file.name or "")

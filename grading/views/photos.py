@@ -7,7 +7,8 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import Http404, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -27,6 +28,7 @@ from grading.services.photos import (
     turn_picture,
     undo_proposals,
 )
+from grading.views.artworks import send_file
 from grading.views.requests import SignedInRequest
 
 WHOLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
@@ -79,16 +81,18 @@ def answer(request: SignedInRequest, code: UUID) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def photos(request: SignedInRequest, code: UUID) -> HttpResponse:
-    """Before and after for a class; a POST takes what is ticked and leaves the rest."""
+    """Before and after for a class; a POST takes what is ticked and leaves the rest of
+    what was shown."""
     assignments = Assignment.objects.for_user(request.user).select_related("classroom__school")
     assignment = get_object_or_404(assignments, code=code)
     proposals = list(open_proposals(assignment))
     if request.method == "POST":
         if "undo" in request.POST:
             return _undo(request, assignment)
-        ticked = set(request.POST.getlist("take"))
+        shown, ticked = (set(request.POST.getlist(name)) for name in ("shown", "take"))
         for proposal in proposals:
-            answer_proposal(proposal, str(proposal.picture.code) in ticked, request.user)
+            if (asked := str(proposal.picture.code)) in shown:
+                answer_proposal(proposal, asked in ticked, request.user)
         messages.success(request, _("The pictures are being changed; they are scored anew."))
         return redirect("grading:board", assignment.code)
     record(request.user, AuditEvent.Verb.VIEWED, assignment, assignment.classroom.school)
@@ -102,10 +106,10 @@ def photos(request: SignedInRequest, code: UUID) -> HttpResponse:
 @login_required
 @require_GET
 @cache_control(private=True, max_age=86400)
-def preview_file(request: SignedInRequest, code: UUID) -> FileResponse:
+def preview_file(request: SignedInRequest, code: UUID) -> HttpResponseBase:
     picture = get_object_or_404(Picture.objects.for_user(request.user), code=code)
     proposal = get_object_or_404(PhotoProposal, picture=picture)
-    return FileResponse(proposal.preview.open("rb"), content_type="image/jpeg")
+    return send_file(proposal.preview)
 
 
 def _undo(request: SignedInRequest, assignment: Assignment) -> HttpResponse:

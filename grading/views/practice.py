@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
@@ -20,6 +20,7 @@ from grading.services.practice import (
     answer_example,
     practice_sets,
 )
+from grading.views.artworks import send_file
 from grading.views.requests import SignedInRequest
 
 
@@ -85,10 +86,7 @@ def _after(practice_set: PracticeSet, example: Example) -> Example | None:
 @require_GET
 def example_picture(request: SignedInRequest, code: UUID) -> HttpResponseBase:
     picture = get_object_or_404(ExamplePicture.objects.for_user(request.user), code=code)
-    try:
-        response = FileResponse(picture.display.open("rb"), content_type="image/jpeg")
-    except FileNotFoundError:
-        raise Http404 from None
+    response = send_file(picture.display)
     response["Content-Disposition"] = "inline"
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "private, max-age=86400"
