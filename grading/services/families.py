@@ -95,6 +95,10 @@ def released_to(student: Student) -> list[Work]:
     return works_of(Review.objects.filter(pk__in=shown.values("review")))
 
 
+def released_count(student: Student) -> int:
+    return ReleasedWork.objects.standing().filter(student=student).count()
+
+
 def released_picture(student: Student, code: UUID) -> Picture | None:
     """A picture of the student's, if it is the one of a released decision."""
     shown = ReleasedWork.objects.standing().filter(student=student)

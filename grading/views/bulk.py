@@ -69,7 +69,7 @@ def _accept(request: SignedInRequest, assignment: Assignment) -> HttpResponse:
 
 
 def _seen(sent: QueryDict) -> dict[UUID, str]:
-    """The artworks that are ticked, with the marks of the scores beside them."""
+    """The artworks that are ticked, with the marks of what stands beside them."""
     found = {}
     for text in sent.getlist("artwork"):
         try:
