@@ -82,7 +82,7 @@ def make_pdf(works: Sequence[Work], title: str, paper: str) -> bytes:
 def make_zip(works: Sequence[Work], title: str, paper: str) -> bytes:
     """One PDF for each student. Pictures without a student are in none."""
     buffer = io.BytesIO()
-    mine = sorted((w for w in works if w.student), key=lambda w: (str(w.student), w.artwork.pk))
+    mine = sorted((w for w in works if w.student), key=_by_student)
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         taken: set[str] = set()
         for student, group in groupby(mine, key=lambda w: w.student):
@@ -93,6 +93,12 @@ def make_zip(works: Sequence[Work], title: str, paper: str) -> bytes:
             pdf = make_pdf(list(group), f"{student} · {title}", paper)
             archive.writestr(f"{name}.pdf", pdf)
     return buffer.getvalue()
+
+
+def _by_student(work: Work) -> tuple[str, int, int]:
+    """Two children of one name each have a file of their own."""
+    assert work.student
+    return work.student.display_name, work.student.pk, work.artwork.pk
 
 
 def _picture(work: Work) -> bytes | None:

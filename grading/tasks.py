@@ -127,7 +127,9 @@ def prepare_picture(job_id: int) -> None:
         job.fail(_("This picture could not be opened. Save it as JPEG and upload it again."))
         raise
     if picture:
-        job.artwork.original.delete(save=True)
+        job.artwork.original.delete(save=False)
+        # Nothing else of the row: it was read before the picture was made, and may have changed.
+        Artwork.objects.filter(pk=job.artwork_id).update(original="")
 
 
 def _propose(picture: Picture, made: NormalizedPicture) -> None:

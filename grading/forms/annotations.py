@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from grading.models import RubricDimension
 from grading.models.annotations import REASON_AT_MOST
-from grading.services.annotations import LevelChange
+from grading.services.annotations import LEFT_OUT, LevelChange
 
 WORDS_AT_MOST = 1200
 
@@ -26,17 +26,26 @@ class LevelField(forms.TypedChoiceField):
         )
 
 
+class MarkField(forms.ChoiceField):
+    """What a page showed of a dimension, as services.annotations.level_mark says it."""
+
+    def __init__(self, levels: Iterable[int]) -> None:
+        marks = [*map(str, levels), LEFT_OUT]
+        super().__init__(choices=[(mark, mark) for mark in marks], required=False)
+
+
 class LevelForm(forms.Form):
     """One level of one dimension, an empty one to clear it, or why there is none."""
 
     def __init__(self, *args: Any, dimension: RubricDimension, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.why = f"why-{dimension.slug}"
+        self.why, self.before = f"why-{dimension.slug}", f"before-{dimension.slug}"
         self.fields["level"] = LevelField(dimension.version.levels)
+        self.fields[self.before] = MarkField(dimension.version.levels)
         self.fields[self.why] = forms.CharField(required=False, max_length=REASON_AT_MOST)
 
     def clean(self) -> dict[str, Any]:
-        data = {"level": None, "not_assessed": ""}
+        data: dict[str, Any] = {"level": None, "not_assessed": ""}
         if "not_assessed" in self.data:
             reason = " ".join(self.cleaned_data.get(self.why, "").split())
             data["not_assessed"] = reason or str(_("No reason given"))
@@ -44,6 +53,9 @@ class LevelForm(forms.Form):
             data["level"] = self.cleaned_data.get("level")
         else:
             raise forms.ValidationError(_("Choose a level."))
+        data["begun_with"] = (
+            self.cleaned_data.get(self.before) if self.before in self.data else None
+        )
         return data
 
 
@@ -68,21 +80,28 @@ class ReviewForm(WordsForm):
 
     scores_seen = forms.CharField(required=False)
     clear = forms.SlugField(required=False)  # go back to the proposed level of this dimension
+    not_assessed = forms.SlugField(required=False)  # this one is left out: not saved here
 
     def __init__(self, *args: Any, dimensions: Iterable[RubricDimension], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.dimensions = list(dimensions)
         for dimension in self.dimensions:
-            for name in ("level", "before"):
-                self.fields[f"{name}-{dimension.slug}"] = LevelField(dimension.version.levels)
+            self.fields[f"level-{dimension.slug}"] = LevelField(dimension.version.levels)
+            self.fields[f"before-{dimension.slug}"] = MarkField(dimension.version.levels)
 
     def changes(self) -> dict[RubricDimension, LevelChange]:
         found = {}
         for dimension in self.dimensions:
-            after = self.cleaned_data[f"level-{dimension.slug}"]
+            if dimension.slug == self.cleaned_data["not_assessed"]:
+                continue
+            level = self.cleaned_data[f"level-{dimension.slug}"]
+            before = self.cleaned_data[f"before-{dimension.slug}"]
+            after = "" if level is None else str(level)
             if dimension.slug == self.cleaned_data["clear"]:
-                after = None
-            found[dimension] = LevelChange(self.cleaned_data[f"before-{dimension.slug}"], after)
+                after = ""
+            elif before == LEFT_OUT and not after:  # no button is pressed in a row that is left out
+                after = LEFT_OUT
+            found[dimension] = LevelChange(before, after)
         return found
 
     @property

@@ -4,7 +4,7 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.utils.translation import gettext_lazy as _
 
-from grading.models import Length, School, Tone
+from grading.models import School
 from grading.screens import GUIDES
 
 
@@ -45,21 +45,12 @@ class SchoolForm(forms.ModelForm):
 
 
 THEMES = [("", _("as the device says")), ("light", _("light")), ("dark", _("dark"))]
-CONTACT_ORDERS = [
-    ("name", _("by name")),
-    ("score", _("by level")),
-    ("random", _("by chance")),
-    ("anonymous", _("without names")),
-]
 
 
 class PreferencesForm(forms.Form):
     """How pages look to one person. Only what was sent is set."""
 
     theme = forms.ChoiceField(choices=THEMES, required=False)
-    contact_order = forms.ChoiceField(choices=CONTACT_ORDERS, required=False)
-    tone = forms.ChoiceField(choices=Tone.choices, required=False)
-    length = forms.ChoiceField(choices=Length.choices, required=False)
     guide_done = forms.ChoiceField(
         choices=[(slug, slug) for slug in GUIDES.values()], required=False
     )
@@ -68,9 +59,8 @@ class PreferencesForm(forms.Form):
     def merged(self, preferences: dict) -> dict:
         """``preferences`` with what was sent."""
         found = dict(preferences)
-        for name in ("theme", "contact_order", "tone", "length"):
-            if name in self.data:
-                found[name] = self.cleaned_data[name]
+        if "theme" in self.data:
+            found["theme"] = self.cleaned_data["theme"]
         done = self.cleaned_data["guide_done"]
         if self.cleaned_data["guides_again"]:
             found["guide"] = []

@@ -16,6 +16,7 @@ from grading.models import (
     AuditEvent,
     BlindLook,
     DraftLevel,
+    EditJob,
     FeedbackDraft,
     NotAssessed,
     Picture,
@@ -31,6 +32,10 @@ from grading.services.audit import record
 
 class CannotConfirm(Exception):
     """A picture is not ready to be confirmed; the text says what is still needed."""
+
+
+class LevelChanged(Exception):
+    """Two people set a level of one dimension of a picture at the same time."""
 
 
 class WordsChanged(Exception):
@@ -68,6 +73,9 @@ def _shown_proposal(artwork: Artwork) -> Proposal:
     """As a person sees it: without levels and words as long as they are hidden."""
     proposal = newest_proposal(artwork)
     return replace(proposal, drafts=[], levels={}) if is_hidden(artwork) else proposal
+
+
+UNSEEN = "unseen"  # the page hid what the model said
 
 
 def proposal_mark(score_set: ScoreSet | None) -> str:
@@ -153,6 +161,16 @@ def draft_behind(words: Words, drafts: Sequence[FeedbackDraft]) -> FeedbackDraft
     return next(same, drafts[-1] if drafts else None)
 
 
+LEFT_OUT = "x"
+
+
+def level_mark(level: int | None, not_assessed: str) -> str:
+    """What people have said of a dimension, for a page to say what it showed; empty: nothing."""
+    if not_assessed:
+        return LEFT_OUT
+    return "" if level is None else str(level)
+
+
 @transaction.atomic
 def set_level(
     artwork: Artwork,
@@ -160,12 +178,17 @@ def set_level(
     level: int | None,
     by: User,
     not_assessed: str = "",
+    begun_with: str | None = None,
 ) -> None:
     """Save one level of the draft; None clears it, and the model's proposal stands again.
 
     With ``not_assessed``, the reason why, the dimension gets no level at all. Saving what is there
     already changes nothing, so that a message that arrives twice, or after the confirmation it was
-    part of, does not open a confirmed picture again.
+    part of, does not open a confirmed picture again. ``begun_with`` is the mark of what the person
+    had before them.
+
+    Raises:
+        LevelChanged: somebody else has decided otherwise since; nothing was saved.
     """
     if level is not None and (not_assessed or level not in dimension.version.levels):
         raise ValueError(f"{level} is not a level of {dimension.version}, or not assessed")
@@ -174,6 +197,8 @@ def set_level(
     before = said.levels.get(dimension.pk), said.not_assessed.get(dimension.pk, "")
     if before == (level, not_assessed):
         return
+    if begun_with is not None and begun_with != level_mark(*before):
+        raise LevelChanged
     draft = _open_draft(artwork, by)
     if level is None and not not_assessed:
         draft.levels.filter(dimension=dimension).delete()
@@ -192,10 +217,10 @@ def set_level(
 
 @dataclass(frozen=True)
 class LevelChange:
-    """What a page showed for a dimension when it was opened, and what it shows now."""
+    """What a page showed for a dimension when it was opened, and what it shows now, as marks."""
 
-    before: int | None
-    after: int | None
+    before: str
+    after: str
 
 
 @transaction.atomic
@@ -208,16 +233,17 @@ def save_levels(
     changed on it or not: theirs stand, and want a look.
     """
     Artwork.objects.select_for_update().get(pk=artwork.pk)
-    stored = decided(artwork).levels
+    said = decided(artwork)
     proposed = _shown_proposal(artwork).levels
     others = []
     for dimension, change in changes.items():
-        now, proposal = stored.get(dimension.pk), proposed.get(dimension.pk)
-        seen = {proposal if level is None else level for level in (change.before, change.after)}
-        if (proposal if now is None else now) not in seen:
+        key = dimension.pk
+        now = level_mark(said.levels.get(key), said.not_assessed.get(key, ""))
+        shown = level_mark(proposed.get(key), "")
+        if (now or shown) not in {change.before or shown, change.after or shown}:
             others.append(dimension)
         elif change.before != change.after:
-            set_level(artwork, dimension, change.after, by)
+            set_level(artwork, dimension, int(change.after) if change.after else None, by)
     return others
 
 
@@ -257,7 +283,7 @@ def confirm_review(
 
     Confirming again without having changed anything returns the review there is.
     ``scores_seen`` is the mark of the proposal that the person had before them (None: the newest),
-    and ``batch`` names what is confirmed together with it.
+    and ``batch`` names what is confirmed together with it, as it was proposed.
 
     Raises:
         CannotConfirm: the picture is not ready, a dimension has no level from anybody, or the
@@ -265,7 +291,7 @@ def confirm_review(
     """
     artwork = Artwork.objects.select_for_update().get(pk=artwork.pk)
     proposal = newest_proposal(artwork)
-    if proposal.picture is None:
+    if proposal.picture is None or EditJob.objects.open().filter(picture__artwork=artwork).exists():
         raise CannotConfirm(_("This picture is not ready yet."))
     if is_hidden(artwork):
         raise CannotConfirm(_("Set your own levels first; then the model's are shown."))
@@ -273,6 +299,8 @@ def confirm_review(
         raise CannotConfirm(_("The model has scored this picture since. Please look once more."))
     draft = ReviewDraft.objects.filter(artwork=artwork).first()
     last = artwork.reviews.standing().last()
+    if batch and (last or draft):
+        raise CannotConfirm(_("Something has changed since the list was made."))
     if last and draft is None:
         if (last.score_set, last.picture) == (proposal.score_set, proposal.picture):
             return last

@@ -11,9 +11,10 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from grading.models import Artwork, Assignment, DimensionScore, Picture, Review, User
+from grading.models import Artwork, Assignment, DimensionScore, FeedbackDraft, Picture, Review, User
 from grading.services.annotations import (
     CannotConfirm,
+    Words,
     confirm_review,
     proposal_mark,
     withdraw_review,
@@ -28,13 +29,22 @@ class Candidate:
     artwork: Artwork
     picture: Picture
     scores: Sequence[DimensionScore]  # in the rubric's order
-    mark: str  # of these scores
+    words: Words
+
+    @property
+    def mark(self) -> str:
+        """Of these scores and words."""
+        return f"{self.scores_mark}-{self.words.mark}"
+
+    @property
+    def scores_mark(self) -> str:
+        return proposal_mark(self.scores[0].score_set)
 
 
 def candidates(assignment: Assignment) -> list[Candidate]:
     """Drafts that nobody has touched, with every range narrow and every dimension reliable.
 
-    Three queries, however many there are.
+    Four queries, however many there are.
     """
     rows: list[Any] = list(
         with_state(in_board_order(assignment.artworks.kept()))
@@ -47,8 +57,12 @@ def candidates(assignment: Assignment) -> list[Candidate]:
     ).select_related("dimension", "adapter", "score_set"):
         scores.setdefault(score.score_set_id, []).append(score)
     pictures = Picture.objects.in_bulk([row.picture_id for row in rows])
+    words = {
+        draft.score_set_id: Words(draft.strength, draft.next_step)
+        for draft in FeedbackDraft.objects.filter(score_set__in=scores)  # the newest comes last
+    }
     return [
-        Candidate(row, pictures[row.picture_id], said, proposal_mark(said[0].score_set))
+        Candidate(row, pictures[row.picture_id], said, words.get(row.score_set_id, Words()))
         for row in rows
         if (said := scores.get(row.score_set_id)) and all(map(_can_be_trusted, said))
     ]
@@ -71,22 +85,22 @@ class Accepted:
     left: Mapping[Artwork, str]  # and why each was left as it is
 
 
-def accept(assignment: Assignment, seen: Mapping[str, str], by: User) -> Accepted:
-    """Confirm the pictures of the list whose scores are still those that were on it.
+def accept(assignment: Assignment, seen: Mapping[UUID, str], by: User) -> Accepted:
+    """Confirm the pictures of the list of which the model still says what was on it.
 
     Args:
-        seen: artwork code to the mark of the scores that the person had before them.
+        seen: artwork code to the mark of what the person had before them.
     """
     batch, reviews, left = uuid.uuid4(), [], {}
-    trusted = {str(c.artwork.code): c for c in candidates(assignment)}
+    trusted = {c.artwork.code: c for c in candidates(assignment)}
     chosen = assignment.artworks.kept().filter(code__in=list(seen)).select_related("student")
     for artwork in in_board_order(chosen):
-        candidate = trusted.get(str(artwork.code))
-        if candidate is None or candidate.mark != seen[str(artwork.code)]:
+        candidate = trusted.get(artwork.code)
+        if candidate is None or candidate.mark != seen[artwork.code]:
             left[artwork] = _("Something has changed since the list was made.")
             continue
         try:
-            reviews.append(confirm_review(artwork, by, candidate.mark, batch))
+            reviews.append(confirm_review(artwork, by, candidate.scores_mark, batch))
         except CannotConfirm as error:
             left[artwork] = str(error)
     return Accepted(batch, reviews, left)

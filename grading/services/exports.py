@@ -16,6 +16,7 @@ from io import BytesIO
 from typing import Any
 
 from django.db.models import QuerySet, Sum
+from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
@@ -256,7 +257,7 @@ def _decision(row: Row) -> list[Cell]:
     review = row.review
     if review is None:
         return ["", "", "", row.seconds]
-    day = review.confirmed_at.date().isoformat()
+    day = localdate(review.confirmed_at).isoformat()
     return [str(review.reviewer), day, "yes" if row.released else "no", row.seconds]
 
 

@@ -38,17 +38,19 @@ def create_link(
 
     ``code`` comes with the form, so that a page sent twice does not make two links.
     """
-    if FamilyLink.objects.filter(code=code).exists():
-        return None
     token = FamilyLink.new_token()
-    link = FamilyLink.objects.create(
+    link, new = FamilyLink.objects.get_or_create(
         code=code,
-        student=student,
-        token_sha256=token_sha256(token),
-        note=note,
-        created_by=by,
-        expires_at=now() + timedelta(days=days),
+        defaults={
+            "student": student,
+            "token_sha256": token_sha256(token),
+            "note": note,
+            "created_by": by,
+            "expires_at": now() + timedelta(days=days),
+        },
     )
+    if not new:
+        return None
     record(by, AuditEvent.Verb.SHARED, student, student.school, link=str(link.code), days=days)
     return link, token
 
@@ -91,6 +93,10 @@ def network_of(address: str | None) -> str:
 def released_to(student: Student) -> list[Work]:
     shown = ReleasedWork.objects.standing().filter(student=student)
     return works_of(Review.objects.filter(pk__in=shown.values("review")))
+
+
+def released_count(student: Student) -> int:
+    return ReleasedWork.objects.standing().filter(student=student).count()
 
 
 def released_picture(student: Student, code: UUID) -> Picture | None:

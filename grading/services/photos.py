@@ -67,12 +67,14 @@ def _forget_waiting(untouched: Picture) -> None:
     untouched.edit_jobs.waiting().delete()
     for job in untouched.edit_jobs.running():  # its result will not be the newest
         EditJob.objects.filter(pk=job.pk).update(
-            status=EditJob.Status.FAILED, error="replaced", finished_at=now(), lease_until=None
+            status=EditJob.Status.FAILED, error="", finished_at=now(), lease_until=None
         )
 
 
+@transaction.atomic
 def turn_picture(artwork: Artwork, by: User) -> Picture | None:
     """A quarter turn clockwise, counted from what was wished for last."""
+    artwork = Artwork.objects.select_for_update().get(pk=artwork.pk)
     untouched = artwork.pictures.filter(edit_job=None).last()
     wished = untouched.edit_jobs.open().last() if untouched else None
     edit = Edit.from_json(wished.edit) if wished else edit_in_use(artwork)

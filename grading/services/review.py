@@ -49,9 +49,11 @@ from grading.models import (
     ScoringJob,
 )
 from grading.services.annotations import (
+    UNSEEN,
     Decided,
     Words,
     draft_behind,
+    level_mark,
     proposal_mark,
     words_in_force,
 )
@@ -85,6 +87,10 @@ class Row:
     @property
     def proposed(self) -> int | None:
         return self.score.level if self.score else None
+
+    @property
+    def mark(self) -> str:
+        return level_mark(self.mine, self.not_assessed)
 
     @property
     def in_force(self) -> int | None:
@@ -162,7 +168,7 @@ class PicturePage:
     rows: list[Row]
     decided: Decided
     class_pictures: list[ClassPicture]  # in the order of the board
-    scores_mark: str  # also of scores that are hidden
+    scores_mark: str
     hidden: bool = False  # the model's levels wait for the teacher's own
     photo_proposed: bool = False  # the photograph could be straightened
     edit_error: str = ""  # why the last change of the picture did not work
@@ -269,7 +275,7 @@ def picture_page(artwork: Any) -> PicturePage:
     said_by_model = list(_scores(artwork))
     mark = proposal_mark(said_by_model[0].score_set if said_by_model else None)
     if artwork.hidden:
-        said_by_model = []
+        said_by_model, mark = [], UNSEEN
     scores = {score.dimension_id: score for score in said_by_model}
     score_set = next(iter(scores.values())).score_set if scores else None
     rows = [
@@ -296,8 +302,15 @@ def picture_page(artwork: Any) -> PicturePage:
         scores_mark=mark,
         hidden=artwork.hidden,
         photo_proposed=artwork.photo_proposed,
-        edit_error=artwork.edit_error if artwork.edit_status == Job.Status.FAILED else "",
+        edit_error=_edit_error(artwork, picture),
     )
+
+
+def _edit_error(artwork: Any, picture: Picture | None) -> str:
+    """Nothing once another picture was taken into use."""
+    if picture is None or artwork.edit_status != Job.Status.FAILED:
+        return ""
+    return artwork.edit_error if artwork.edited_at > picture.in_use_since else ""
 
 
 def for_picture_page(artworks: QuerySet[Artwork]) -> QuerySet[Any]:
@@ -314,6 +327,7 @@ def for_picture_page(artworks: QuerySet[Artwork]) -> QuerySet[Any]:
             intake_error=newest(IntakeJob, "artwork", "pk", "error"),
             job_error=newest(ScoringJob, "picture", "picture_id", "error"),
             edit_error=newest(EditJob, "picture__artwork", "pk", "error"),
+            edited_at=newest(EditJob, "picture__artwork", "pk", "finished_at"),
             photo_proposed=Exists(
                 PhotoProposal.objects.filter(picture=OuterRef("picture_id"), answer="")
             ),

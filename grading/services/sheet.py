@@ -11,6 +11,7 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from grading.models import Assignment, DimensionScore, RubricDimension
+from grading.services.annotations import level_mark
 from grading.services.board import State, Tile, in_board_order, tiles_of
 
 
@@ -43,6 +44,7 @@ class Card:
     proposed: bool  # nobody has decided
     unsure: bool
     name: str  # empty if the sheet is anonymous
+    mark: str  # of what a person has said
 
     @property
     def code(self) -> UUID:
@@ -103,7 +105,10 @@ def _card(tile: Tile, dimension: RubricDimension, order: Order, unsure: set[int]
     first, last = dimension.version.first_level, dimension.version.last_level
     level = None if value is None else min(max(int(value + 0.5), first), last)
     name = "" if order == Order.ANONYMOUS else str(tile.artwork.student or "")
-    return Card(tile, level, value, not decided, not decided and tile.artwork.pk in unsure, name)
+    unsure_here = not decided and not tile.hidden and tile.artwork.pk in unsure
+    left_out = "left out" if decided and level is None else ""
+    mark = level_mark(level if decided else None, left_out)
+    return Card(tile, level, value, not decided, unsure_here, name, mark)
 
 
 def _unsure(tiles: Sequence[Tile], dimension: RubricDimension) -> set[int]:

@@ -10,7 +10,7 @@ from django.db.models import F, Max
 from grading import tasks
 from grading.models import Artwork, BankComment, FeedbackDraft, FeedbackJob, User
 from grading.models.feedback import Length, Tone
-from grading.services.annotations import Words, decided, newest_proposal
+from grading.services.annotations import Words, decided, is_hidden, newest_proposal
 from ml.feedback import Manner, compose, reading_grade
 
 HARDER_BY = 2.0  # grades above the class's own, from which words are called hard to read
@@ -26,9 +26,12 @@ def write_again(artwork: Artwork, tone: Tone, length: Length) -> FeedbackDraft:
     """Other words for the levels as they stand now; a model that writes adds its own later.
 
     Raises:
-        NothingToWriteAbout: neither the model nor a person has given a level.
+        NothingToWriteAbout: neither the model nor a person has given a level, or what the model
+            has given is still hidden.
     """
     Artwork.objects.select_for_update().get(pk=artwork.pk)
+    if is_hidden(artwork):
+        raise NothingToWriteAbout
     proposal = newest_proposal(artwork)
     said = decided(artwork)
     version = artwork.assignment.rubric_version
@@ -78,7 +81,8 @@ def write_again(artwork: Artwork, tone: Tone, length: Length) -> FeedbackDraft:
 
 def keep_comment(owner: User, place: BankComment.Place, text: str) -> BankComment | None:
     """Put words into a person's bank; None if there are none, or the bank is full."""
-    text = " ".join(text.split())[: BankComment._meta.get_field("text").max_length]
+    at_most = BankComment._meta.get_field("text").max_length
+    text = " ".join(text.replace("\0", "").split())[:at_most]
     if not text or owner.bank_comments.count() >= BANK_AT_MOST:
         return None
     return BankComment.objects.get_or_create(owner=owner, place=place, text=text)[0]

@@ -20,7 +20,9 @@ from grading.charts import Axis, Layer, RadarContext, radar
 from grading.forms.annotations import WORDS_AT_MOST, LevelForm, ReviewForm, WordsForm
 from grading.models import Artwork, AuditEvent, Length, RubricDimension, Tone, User
 from grading.services.annotations import (
+    UNSEEN,
     CannotConfirm,
+    LevelChanged,
     Words,
     WordsChanged,
     confirm_review,
@@ -47,8 +49,7 @@ def review(request: SignedInRequest, code: UUID) -> HttpResponse:
     """The page; a POST saves everything on it, for browsers without JavaScript."""
     artwork = the_artwork(request, code)
     if request.method == "POST":
-        form = _review_form(request, artwork)
-        if refusal := _refusal(request, artwork, form) or _save(request, artwork, form):
+        if refusal := save_page(request, artwork):
             return refusal
         messages.success(request, _("Saved."))
         return redirect("grading:review", artwork.code)
@@ -66,13 +67,37 @@ def level(request: SignedInRequest, code: UUID, dimension: str) -> HttpResponse:
     form = LevelForm(request.POST, dimension=chosen)
     if not form.is_valid():
         return HttpResponseBadRequest()
-    data = form.cleaned_data
-    set_level(artwork, chosen, data["level"], request.user, not_assessed=data["not_assessed"])
+    if "strength" in request.POST and (refusal := save_page(request, artwork)):
+        return refusal
+    try:
+        set_level(artwork, chosen, by=request.user, **form.cleaned_data)
+    except LevelChanged:
+        return _level_clash(request, artwork, chosen)
     if not request.htmx:
         return redirect("grading:review", code)
-    page = picture_page(the_artwork(request, code))
-    row = next(row for row in page.rows if row.dimension.slug == dimension)
-    return render(request, "grading/_level_saved.html", {**_context(request, page), "row": row})
+    context = _row_context(request, code, chosen)
+    return render(request, "grading/_level_saved.html", context)
+
+
+def _level_clash(
+    request: SignedInRequest, artwork: Artwork, dimension: RubricDimension
+) -> HttpResponse:
+    """The row as it is by now, and that it was somebody else; choosing again sets it."""
+    problem = somebody_changed([dimension])
+    if not request.htmx:
+        return _page(request, the_artwork(request, artwork.code), [problem], status=409)
+    context = _row_context(request, artwork.code, dimension) | {"problem": problem, "current": ""}
+    response = render(request, "grading/_level_clash.html", context, status=409)
+    response["HX-Retarget"], response["HX-Reswap"] = f"#row-{dimension.slug}", "outerHTML"
+    return response
+
+
+def _row_context(
+    request: SignedInRequest, code: UUID, dimension: RubricDimension
+) -> dict[str, Any]:
+    context = _context(request, picture_page(the_artwork(request, code)))
+    row, key = next(pair for pair in context["rows"] if pair[0].dimension == dimension)
+    return context | {"row": row, "key": key}
 
 
 @login_required
@@ -104,11 +129,13 @@ def confirm(request: SignedInRequest, code: UUID) -> HttpResponse:
     form = _review_form(request, artwork)
     if refusal := _refusal(request, artwork, form) or _save(request, artwork, form):
         return refusal
+    seen = form.cleaned_data["scores_seen"] or None
     try:
-        if is_hidden(artwork):
+        if hidden := is_hidden(artwork):
             finish_blind_look(artwork, request.user)
+        if hidden or seen == UNSEEN:  # sent twice, or somebody else was first: nothing was seen yet
             return _show(request, artwork, _("These are the levels of the model, beside yours."))
-        confirm_review(artwork, request.user, form.cleaned_data["scores_seen"] or None)
+        confirm_review(artwork, request.user, seen)
     except CannotConfirm as error:
         return _page(request, artwork, [str(error)], form, status=422)
     return _open_next(request, picture_page(the_artwork(request, code)))
@@ -132,6 +159,12 @@ def _review_form(request: SignedInRequest, artwork: Artwork) -> ReviewForm:
 
 
 # -------------------------------------------------------------------------------- saving a page
+def save_page(request: SignedInRequest, artwork: Artwork) -> HttpResponse | None:
+    """Save everything that a page without a script has sent with any of its buttons."""
+    form = _review_form(request, artwork)
+    return _refusal(request, artwork, form) or _save(request, artwork, form)
+
+
 def _refusal(request: SignedInRequest, artwork: Artwork, form: ReviewForm) -> HttpResponse | None:
     if form.is_valid():
         return None
@@ -146,11 +179,7 @@ def _save(request: SignedInRequest, artwork: Artwork, form: ReviewForm) -> HttpR
     clash = _save_words(request, artwork, form)
     problems = []
     if others:
-        names = ", ".join(dimension.shown_name for dimension in others)
-        problems.append(
-            _("Somebody else changed this meanwhile: %(names)s. Please look once more.")
-            % {"names": names}
-        )
+        problems.append(somebody_changed(others))
     if clash:
         problems.append(somebody_wrote(clash))
     return _page(request, artwork, problems, form, status=409) if problems else None
@@ -169,6 +198,13 @@ def _save_words(request: SignedInRequest, artwork: Artwork, form: WordsForm) -> 
 def _too_long() -> str:
     return _("These words are too long; %(count)d characters fit. They are not saved.") % {
         "count": WORDS_AT_MOST
+    }
+
+
+def somebody_changed(dimensions: Sequence[RubricDimension]) -> str:
+    names = ", ".join(dimension.shown_name for dimension in dimensions)
+    return _("Somebody else changed this meanwhile: %(names)s. Please look once more.") % {
+        "names": names
     }
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -56,9 +56,7 @@ def undo_accept(request: SignedInRequest, batch: UUID) -> HttpResponse:
 
 
 def _accept(request: SignedInRequest, assignment: Assignment) -> HttpResponse:
-    chosen = set(request.POST.getlist("artwork"))
-    seen = {code: request.POST.get(f"seen-{code}", "") for code in chosen if _is_code(code)}
-    done = accept(assignment, seen, request.user)
+    done = accept(assignment, _seen(request.POST), request.user)
     for artwork, why in done.left.items():
         name = artwork.student or artwork.original_name
         messages.warning(request, _("%(name)s was left: %(why)s") % {"name": name, "why": why})
@@ -70,9 +68,12 @@ def _accept(request: SignedInRequest, assignment: Assignment) -> HttpResponse:
     return url
 
 
-def _is_code(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
+def _seen(sent: QueryDict) -> dict[UUID, str]:
+    """The artworks that are ticked, with the marks of what stands beside them."""
+    found = {}
+    for text in sent.getlist("artwork"):
+        try:
+            found[UUID(text)] = sent.get(f"seen-{text}", "")
+        except ValueError:
+            continue
+    return found

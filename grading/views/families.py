@@ -26,6 +26,7 @@ from grading.services.families import (
     network_of,
     note_miss,
     note_opening,
+    released_count,
     released_picture,
     released_to,
     revoke_link,
@@ -90,7 +91,7 @@ def _links_page(
         "address": address,
         "links": student.family_links.select_related("created_by").prefetch_related("openings"),
         "last_openings": f":{LAST_OPENINGS}",
-        "works": len(released_to(student)),
+        "works": released_count(student),
     }
     return render(request, "grading/family_links.html", context, status=status)
 

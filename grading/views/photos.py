@@ -80,16 +80,18 @@ def answer(request: SignedInRequest, code: UUID) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def photos(request: SignedInRequest, code: UUID) -> HttpResponse:
-    """Before and after for a class; a POST takes what is ticked and leaves the rest."""
+    """Before and after for a class; a POST takes what is ticked and leaves the rest of
+    what was shown."""
     assignments = Assignment.objects.for_user(request.user).select_related("classroom__school")
     assignment = get_object_or_404(assignments, code=code)
     proposals = list(open_proposals(assignment))
     if request.method == "POST":
         if "undo" in request.POST:
             return _undo(request, assignment)
-        ticked = set(request.POST.getlist("take"))
+        shown, ticked = (set(request.POST.getlist(name)) for name in ("shown", "take"))
         for proposal in proposals:
-            answer_proposal(proposal, str(proposal.picture.code) in ticked, request.user)
+            if (asked := str(proposal.picture.code)) in shown:
+                answer_proposal(proposal, asked in ticked, request.user)
         messages.success(request, _("The pictures are being changed; they are scored anew."))
         return redirect("grading:board", assignment.code)
     record(request.user, AuditEvent.Verb.VIEWED, assignment, assignment.classroom.school)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse, HttpResponseBadRequest, QueryDict
+from django.http import Http404, HttpResponse, HttpResponseBadRequest, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from grading.forms.annotations import LevelField
+from grading.forms.annotations import LevelField, MarkField
 from grading.models import Artwork, Assignment, AuditEvent, RubricDimension
-from grading.services.annotations import set_level
+from grading.services.annotations import LevelChanged, set_level
 from grading.services.audit import record
 from grading.services.board import demo_in_use
 from grading.services.sheet import Order, Sheet, sheet_of
+from grading.views.annotations import somebody_changed
 from grading.views.requests import SignedInRequest
 
 PREFERENCE = "contact_order"
@@ -41,37 +43,50 @@ def contact_sheet(request: SignedInRequest, code: UUID) -> HttpResponse:
 def _set(
     request: SignedInRequest, assignment: Assignment, dimension: RubricDimension
 ) -> HttpResponse:
-    """``set`` is the code of an artwork and its level, or nothing to clear it."""
-    code, _colon, level = request.POST.get("set", "").partition(":")
-    field = LevelField(dimension.version.levels)
+    """``set`` is the code of an artwork, its level or nothing to clear it, and the mark of what
+    was there before."""
+    levels = dimension.version.levels
     try:
-        chosen, wanted = field.clean(level), UUID(code)
+        code, level, seen = request.POST.get("set", "").split(":")
+        wanted = UUID(code)
+        chosen, begun_with = LevelField(levels).clean(level), MarkField(levels).clean(seen)
     except (ValueError, ValidationError):
         return HttpResponseBadRequest()
     artworks = Artwork.objects.for_user(request.user).filter(assignment=assignment)
-    set_level(get_object_or_404(artworks, code=wanted), dimension, chosen, request.user)
-    if not request.htmx:
-        address = reverse("grading:sheet", args=[assignment.code])
-        return redirect(f"{address}?dimension={dimension.slug}#card-{code}")
-    return _page(request, sheet_of(assignment, dimension, _order(request)))
+    artwork = get_object_or_404(artworks, code=wanted)
+    problem = ""
+    try:
+        set_level(artwork, dimension, chosen, request.user, begun_with=begun_with)
+    except LevelChanged:
+        problem = somebody_changed([dimension])
+    if request.htmx:
+        return _page(request, sheet_of(assignment, dimension, _order(request)), problem)
+    if problem:
+        messages.warning(request, problem)
+    address = reverse("grading:sheet", args=[assignment.code])
+    return redirect(f"{address}?dimension={dimension.slug}#card-{wanted}")
 
 
-def _page(request: SignedInRequest, sheet: Sheet) -> HttpResponse:
+def _page(request: SignedInRequest, sheet: Sheet, problem: str = "") -> HttpResponse:
     context = {
         "sheet": sheet,
         "assignment": sheet.assignment,
         "orders": [(order, order.label) for order in Order],
         "demo_model": demo_in_use(),
+        "problem": problem,
     }
     template = "grading/_sheet.html" if request.htmx else "grading/sheet.html"
-    return render(request, template, context)
+    return render(request, template, context, status=409 if problem else 200)
 
 
 def _dimension(assignment: Assignment, query: QueryDict) -> RubricDimension:
     """The one that is asked for, or else the first."""
-    dimensions = assignment.rubric_version.dimensions.select_related("version")
-    slug = query.get("dimension")
-    return get_object_or_404(dimensions, slug=slug) if slug else dimensions[0]
+    dimensions = list(assignment.rubric_version.dimensions.select_related("version"))
+    slug = query.get("dimension") or dimensions[0].slug
+    found = next((dimension for dimension in dimensions if dimension.slug == slug), None)
+    if found is None:
+        raise Http404
+    return found
 
 
 def _order(request: SignedInRequest) -> Order:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -18,9 +18,9 @@ from django.views.decorators.http import require_GET, require_POST
 from grading.forms.annotations import WordsForm
 from grading.forms.words import MannerForm
 from grading.models import Artwork, BankComment, FeedbackDraft
-from grading.services.annotations import Words, WordsChanged, set_words
+from grading.services.annotations import Words, WordsChanged, is_hidden, set_words
 from grading.services.words import NothingToWriteAbout, keep_comment, with_comment, write_again
-from grading.views.annotations import page_context, somebody_wrote, the_artwork
+from grading.views.annotations import page_context, save_page, somebody_wrote, the_artwork
 from grading.views.requests import SignedInRequest
 
 
@@ -47,6 +47,8 @@ def write_words_again(request: SignedInRequest, code: UUID) -> HttpResponse:
 def take_draft(request: SignedInRequest, code: UUID) -> HttpResponse:
     """The words of a draft in the place of what is written."""
     artwork = the_artwork(request, code)
+    if is_hidden(artwork):
+        raise Http404
     drafts = FeedbackDraft.objects.filter(score_set__picture__artwork=artwork)
     key = request.POST.get("draft", "")
     draft = get_object_or_404(drafts, pk=key if key.isdecimal() and len(key) < 16 else 0)
@@ -114,16 +116,21 @@ def _typed(request: SignedInRequest) -> Words:
 
 
 def _save(request: SignedInRequest, artwork: Artwork, words: Words) -> HttpResponse | None:
-    """None once the words are saved; else the fields as they were typed, and what is wrong."""
+    """None once the words are saved; else the fields as they were typed, and what is wrong.
+
+    Without a script the button sent the whole page, which is saved first.
+    """
     if "strength" not in request.POST:
         return None
+    if not request.htmx and (refusal := save_page(request, artwork)):
+        return refusal
     form = WordsForm(
         {**request.POST.dict(), "strength": words.strength, "next_step": words.next_step}
     )
     if not form.is_valid():
         return _answer(request, artwork.code, _("There is no room for so many words."), words, 422)
     data = form.cleaned_data
-    begun_with = data["words_before"] or None
+    begun_with = (data["words_before"] or None) if request.htmx else None
     try:
         set_words(artwork, data["strength"], data["next_step"], request.user, begun_with)
     except WordsChanged as clash:

@@ -53,6 +53,50 @@ document.addEventListener("htmx:afterSwap", () => {
   wanted = null;
 });
 
+// While one level is being saved, the next ones wait here: each answer draws the whole sheet anew, and
+// htmx would forget what it was to send from the old one.
+const waiting = [];
+let busy = false;
+
+document.addEventListener(
+  "click",
+  (event) => {
+    const button = event.target.closest(".sheet__levels button");
+    if (!button || !busy) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const { code } = button.closest(".sheet__card").dataset;
+    waiting.push({ code, level: button.dataset.level });
+  },
+  true,
+);
+
+function goOn() {
+  busy = false;
+  const next = waiting.shift();
+  if (!next) return;
+  const card = document.querySelector(`.sheet__card[data-code="${next.code}"]`);
+  const button = card && buttonOf(card, next.level);
+  if (button) button.click();
+  else goOn();
+}
+
+const isSheet = (event) => event.detail.elt.id === "sheet";
+let drawn = false;
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (!isSheet(event)) return;
+  busy = true;
+  drawn = false;
+});
+document.addEventListener("htmx:afterSwap", () => (drawn = true));
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (isSheet(event)) goOn(); // not sooner: only now the new buttons are htmx's
+});
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (!drawn && isSheet(event)) goOn(); // it came to nothing
+});
+
 // ---------------------------------------------------------------------------------------- dragging
 let dragged = null;
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -43,6 +44,49 @@ def test_levels_are_set_on_the_sheet_by_keys_alone(school, visit):
     page.keyboard.press("Backspace")
     expect(card_of(page, "Elif K.")).to_have_class(re.compile("sheet__card--proposed"))
     assert school.rows(LEVEL, "Elif K.") == []
+
+
+def test_keys_pressed_faster_than_the_server_answers_are_all_kept(school, visit):
+    page = visit()
+    open_sheet(page, school)
+    page.route("**/sheet/**", lambda route: (time.sleep(0.3), route.continue_()))
+    wanted = {"Ben T.": 5, "Dev P.": 1, "Elif K.": 2}
+    for name, level in wanted.items():
+        card_of(page, name).locator(".sheet__link").focus()
+        page.keyboard.press(str(level))
+    page.wait_for_timeout(3000)
+    assert {name: school.rows(LEVEL, name) for name in wanted} == {
+        name: [(level,)] for name, level in wanted.items()
+    }
+
+
+def test_a_save_that_came_to_nothing_does_not_hold_up_the_next(school, visit):
+    page = visit()
+    open_sheet(page, school)
+    page.route("**/sheet/**", lambda route: route.abort(), times=1)
+    card_of(page, "Amara B.").locator(".sheet__link").focus()
+    page.keyboard.press("5")
+    expect(page.locator("#toasts")).to_contain_text("No connection")
+    page.keyboard.press("4")
+    wait_for(lambda: school.rows(LEVEL, "Amara B.") == [(4,)], "the second try")
+
+
+def test_two_people_at_the_same_row_do_not_overwrite_each_other(school, visit):
+    mine, theirs = visit(), visit()
+    for page in (mine, theirs):
+        open_review(page, school, "Chloé D.")
+    for page, key in ((theirs, "5"), (mine, "1")):
+        page.locator("#row-deformation .level__input").first.focus()
+        page.keyboard.press(key)
+        expect(page.locator("#save-state")).to_have_text("Saved")
+    expect(mine.locator("#toasts")).to_contain_text("Somebody else changed this meanwhile")
+    expect(mine.locator("#deformation-5")).to_be_checked()
+    expect(mine.locator("#row-deformation")).to_have_count(1)
+    mine.locator("#row-deformation .level__input").first.focus()
+    mine.keyboard.press("2")
+    expect(mine.locator("#save-state")).to_have_text("Saved")
+    mine.reload()
+    expect(mine.locator("#deformation-2")).to_be_checked()
 
 
 def test_a_picture_is_dragged_to_another_level(school, visit):

@@ -115,6 +115,17 @@ def test_a_class_is_one_file_or_one_for_each_student(
     assert "Amara" not in page
 
 
+def test_two_children_of_one_name_have_a_file_each(
+    classroom, assignment, alice, make_scored, make_report
+):
+    twins = [Student.objects.create(school=classroom.school, display_name="Ben") for _n in "ab"]
+    for n, color in ((0, "red"), (1, "blue"), (0, "gold")):
+        confirm_review(make_scored(twins[n], color).picture.artwork, alice)
+    content = made(make_report(assignment=assignment, form="zip"))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert [len(pages(archive.read(name))) for name in archive.namelist()] == [2, 1]
+
+
 def test_only_released_work_is_what_families_see_now(
     alice, assignment, student, decided, make_report
 ):

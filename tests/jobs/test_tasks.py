@@ -3,6 +3,7 @@
 import pytest
 
 from grading import tasks
+from grading.intake.normalize import normalize
 from grading.models import Artwork, DimensionScore, FeedbackDraft, IntakeJob, Picture, ScoringJob
 from ml.errors import BundleError
 from ml.interface import DimensionScore as Said
@@ -48,6 +49,21 @@ def test_the_original_is_gone_once_the_picture_is_made(make_artwork, installed, 
     artwork.refresh_from_db()
     assert not artwork.original
     assert not list((media / "originals").iterdir())
+
+
+def test_what_a_teacher_changes_while_a_picture_is_prepared_stays(
+    make_artwork, installed, student, monkeypatch
+):
+    artwork = make_artwork()
+
+    def matched_meanwhile(*args):
+        Artwork.objects.filter(pk=artwork.pk).update(student=student)
+        return normalize(*args)
+
+    monkeypatch.setattr(tasks, "normalize", matched_meanwhile)
+    tasks.prepare_picture(artwork.intake_jobs.get().pk)
+    artwork.refresh_from_db()
+    assert (artwork.student, artwork.original.name) == (student, "")
 
 
 def test_a_picture_prepared_twice_is_one_picture(make_artwork, installed):

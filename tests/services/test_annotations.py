@@ -2,6 +2,7 @@ import pytest
 
 from grading.models import Annotation, AuditEvent, FeedbackDraft, Review, ReviewDraft
 from grading.services.annotations import (
+    LEFT_OUT,
     CannotConfirm,
     LevelChange,
     WordsChanged,
@@ -15,6 +16,7 @@ from grading.services.annotations import (
     withdraw_review,
     words_in_force,
 )
+from grading.services.photos import turn_picture
 from ml.interface import DimensionScore
 
 SILENT = DimensionScore(
@@ -149,18 +151,28 @@ def test_two_people_who_change_different_dimensions_both_keep_theirs(
     artwork, alice, administrator, rubric_version
 ):
     realism, deformation = rubric_version.dimensions.all()[:2]
-    assert save_levels(artwork, {realism: LevelChange(None, 5)}, alice) == []
-    assert save_levels(artwork, {deformation: LevelChange(None, 1)}, administrator) == []
+    assert save_levels(artwork, {realism: LevelChange("", "5")}, alice) == []
+    assert save_levels(artwork, {deformation: LevelChange("", "1")}, administrator) == []
     assert decided(artwork).levels == {realism.pk: 5, deformation.pk: 1}
 
 
-@pytest.mark.parametrize("after", [None, 1])
+@pytest.mark.parametrize("after", ["", "1"])
 def test_a_level_somebody_else_set_meanwhile_stands_and_is_named(
     artwork, alice, administrator, realism, after
 ):
     set_level(artwork, realism, 5, administrator)
-    assert save_levels(artwork, {realism: LevelChange(None, after)}, alice) == [realism]
+    assert save_levels(artwork, {realism: LevelChange("", after)}, alice) == [realism]
     assert decided(artwork).levels == {realism.pk: 5}
+
+
+def test_a_dimension_somebody_else_left_out_meanwhile_stays_so_and_is_named(
+    artwork, alice, administrator, realism
+):
+    set_level(artwork, realism, None, administrator, not_assessed="Not seen.")
+    assert save_levels(artwork, {realism: LevelChange("", "4")}, alice) == [realism]
+    assert decided(artwork).not_assessed == {realism.pk: "Not seen."}
+    assert save_levels(artwork, {realism: LevelChange(LEFT_OUT, "4")}, alice) == []
+    assert decided(artwork).levels == {realism.pk: 4}
 
 
 def test_words_equal_to_the_draft_open_nothing(artwork, alice):
@@ -213,3 +225,9 @@ def test_a_confirmation_that_is_taken_back_counts_no_more(score_set, alice, dime
     assert withdraw_review(second, alice)
     assert artwork.reviews.standing().last() == first
     assert AuditEvent.objects.filter(verb="withdrawn", object_code=artwork.code).count() == 1
+
+
+def test_a_picture_that_is_just_being_changed_is_not_confirmed(score_set, artwork, alice):
+    turn_picture(artwork, alice)
+    with pytest.raises(CannotConfirm):
+        confirm_review(artwork, alice, scores_seen=proposal_mark(score_set))

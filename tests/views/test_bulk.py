@@ -6,9 +6,9 @@ import pytest
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from grading.models import AdapterVersion, AuditEvent, Review, ReviewDraft, Student
+from grading.models import AdapterVersion, AuditEvent, FeedbackDraft, Review, ReviewDraft, Student
 from grading.services.annotations import confirm_review, set_level
-from grading.services.bulk import candidates
+from grading.services.bulk import accept, candidates
 from tests.views.test_review import SILENT, UNSURE
 
 
@@ -113,6 +113,53 @@ def test_a_picture_that_changed_since_the_list_was_made_is_left(
     answer = signed_in.post(url(assignment), filled, follow=True)
     assert "Amara B. was left: Something has changed" in answer.content.decode()
     assert Review.objects.count() == 1
+
+
+def test_the_words_are_on_the_list_and_confirmed_as_they_were_read(
+    signed_in, sure, assignment, alice
+):
+    score_set = sure.pictures.get().score_sets.get()
+    FeedbackDraft.objects.create(
+        score_set=score_set, origin="composed", strength="Wide palette.", next_step="Try dots."
+    )
+    filled = form(signed_in, assignment)
+    assert "Wide palette. Try dots." in signed_in.get(url(assignment)).content.decode()
+    FeedbackDraft.objects.create(
+        score_set=score_set, origin="written", strength="Other.", next_step="Unread.", turn=1
+    )
+    answer = signed_in.post(url(assignment), filled, follow=True)
+    assert "was left: Something has changed" in answer.content.decode()
+    assert not Review.objects.exists()
+    signed_in.post(url(assignment), form(signed_in, assignment))
+    assert Review.objects.get().strength == "Other."
+
+
+@pytest.mark.parametrize("what", ["changes a level", "confirms it"])
+def test_what_somebody_does_while_the_list_is_being_accepted_is_left(
+    what, sure, assignment, alice, administrator, rubric_version, monkeypatch
+):
+    (candidate,) = candidates(assignment)
+
+    def then_somebody_comes(assignment):
+        if what == "changes a level":
+            set_level(sure, rubric_version.dimensions.get(slug="realism"), 1, administrator)
+        else:
+            confirm_review(sure, administrator)
+        return [candidate]
+
+    monkeypatch.setattr("grading.services.bulk.candidates", then_somebody_comes)
+    done = accept(assignment, {sure.code: candidate.mark}, alice)
+    assert done.reviews == []
+    assert list(done.left) == [sure]
+    assert not Review.objects.filter(reviewer=alice).exists()
+
+
+def test_a_code_may_be_written_in_other_ways(signed_in, sure, assignment):
+    (candidate,) = candidates(assignment)
+    code = sure.code.hex.upper()
+    data = {"artwork": [code], f"seen-{code}": candidate.mark}
+    assert signed_in.post(url(assignment), data).status_code == 302
+    assert Review.objects.get().artwork == sure
 
 
 @pytest.mark.parametrize("data", [{}, {"artwork": ["x"]}, {"artwork": [str(uuid.uuid4())]}])

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
+from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils import timezone
 from openpyxl import load_workbook
 
-from grading.models import Assignment, AuditEvent, Enrollment, ReviewTime, Student
+from grading.models import Assignment, AuditEvent, Enrollment, Review, ReviewTime, Student
 from grading.services.annotations import confirm_review, finish_blind_look, set_level, set_words
 from grading.services.exports import Kind, csv_lines, export_of, harmless, table
 from ml.interface import DimensionScore
@@ -60,6 +62,14 @@ def test_the_long_table_has_a_row_for_each_dimension(client, alice, assignment, 
     assert (transformation["teacher_level"], transformation["model_score"]) == ("", "")
     assert transformation["not_assessed"] == "folded corner"
     assert transformation["model_abstained"] == "too dark"
+
+
+def test_the_day_is_the_school_s_own(assignment, review):
+    moment = datetime(2026, 3, 5, 2, tzinfo=UTC)
+    QuerySet(Review).update(confirmed_at=moment)  # past the guard of frozen rows
+    with timezone.override("America/Los_Angeles"):
+        head, row = table(Kind.WIDE, export_of(assignment.artworks.kept()))
+    assert dict(zip(head, row, strict=True))["confirmed_on"] == "2026-03-04"
 
 
 def test_the_wide_table_has_a_row_for_each_picture(client, alice, assignment, review, make_scored):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.core.files.base import ContentFile
 from django.urls import reverse
@@ -183,6 +185,17 @@ class TestPages:
         page = signed_in.get(reverse("grading:review", args=[artwork.code])).content.decode()
         assert "This change did not work." in page
         assert state_of(artwork) == State.PROPOSED
+        change_picture(artwork, Edit(), alice)
+        page = signed_in.get(reverse("grading:review", args=[artwork.code])).content.decode()
+        assert "This change did not work." not in page
+
+    def test_a_wish_that_was_taken_back_is_no_failure(self, signed_in, artwork, picture, alice):
+        change_picture(artwork, CROP, alice)
+        EditJob.objects.claim(EditJob.objects.get().pk)
+        change_picture(artwork, Edit(), alice)
+        assert EditJob.objects.get().error == ""
+        page = signed_in.get(reverse("grading:review", args=[artwork.code])).content.decode()
+        assert 'banner--danger"><p></p>' not in page
 
     def test_corners_that_were_moved_are_what_is_cut(self, signed_in, artwork, proposal):
         data = corners_form((5, 6), (95, 5), (94.5, 96), (4, 93))
@@ -220,8 +233,10 @@ class TestPages:
         url = reverse("grading:photos", args=[artwork.assignment.code])
         page = signed_in.get(url).content.decode()
         assert page.count(" checked") == 1  # the sure one
-        signed_in.post(url, {"take": [str(picture.code)]})
-        for each, answer in ((proposal, "taken"), (doubtful, "left")):
+        later = propose(make_scored(None, "gold").picture)  # nobody has seen it
+        shown = re.findall(r'name="shown" value="([^"]+)"', page)
+        signed_in.post(url, {"take": [str(picture.code)], "shown": shown})
+        for each, answer in ((proposal, "taken"), (doubtful, "left"), (later, "")):
             each.refresh_from_db()
             assert each.answer == answer
         assert "1 photo of this class was straightened." in signed_in.get(url).content.decode()
@@ -236,3 +251,7 @@ class TestPages:
         assert signed_in.get(url).status_code == 200
         client.force_login(bob)
         assert client.get(url).status_code == 404
+
+    def test_a_preview_that_is_gone_is_not_found(self, signed_in, picture, proposal):
+        proposal.preview.delete(save=False)
+        assert signed_in.get(reverse("grading:preview", args=[picture.code])).status_code == 404

@@ -78,9 +78,9 @@ def form_of(client, artwork, **changed) -> dict[str, str]:
         "next_step": page.words.next_step,
     }
     for row in page.rows:
+        data[f"before-{row.dimension.slug}"] = row.mark
         if row.mine is not None:
             data[f"level-{row.dimension.slug}"] = str(row.mine)
-            data[f"before-{row.dimension.slug}"] = str(row.mine)
     return data | {name.replace("__", "-"): value for name, value in changed.items()}
 
 
@@ -420,6 +420,24 @@ class TestConfirming:
         assert "Somebody else changed this meanwhile: Realism" in response.content.decode()
         assert not Review.objects.exists()
 
+    def test_a_level_by_key_does_not_overwrite_one_that_somebody_else_set(
+        self, signed_in, artwork, administrator, rubric_version
+    ):
+        realism = rubric_version.dimensions.get(slug="realism")
+        set_level(artwork, realism, 5, administrator)
+        address, data = url("level", artwork, "realism"), {"level": "2", "before-realism": ""}
+        response = signed_in.post(address, data, headers=HTMX)
+        assert response.status_code == 409
+        assert response["HX-Retarget"] == "#row-realism"
+        page = response.content.decode()
+        assert "Somebody else changed this meanwhile: Realism" in page
+        assert 'name="before-realism" value="5"' in page
+        assert artwork.review_draft.levels.get().level == 5
+        response = signed_in.post(address, data)
+        assert (response.status_code, artwork.review_draft.levels.get().level) == (409, 5)
+        signed_in.post(address, data | {"before-realism": "5"}, headers=HTMX)
+        assert artwork.review_draft.levels.get().level == 2
+
     def test_a_picture_that_is_not_ready_cannot_be_confirmed(self, signed_in, make_artwork):
         artwork = make_artwork()
         response = signed_in.post(url("confirm", artwork), form_of(signed_in, artwork))
@@ -450,6 +468,24 @@ class TestWithoutAScript:
         signed_in.post(url("review", artwork), data)
         levels = artwork.review_draft.levels.values_list("dimension__slug", "level")
         assert list(levels) == [("imagination", 1)]
+
+    def test_leaving_a_row_out_saves_the_rest_of_the_page_too(self, signed_in, artwork):
+        data = form_of(signed_in, artwork, level__imagination="1", level__realism="2")
+        data |= {"strength": "My own.", "not_assessed": "realism", "why-realism": "Not seen."}
+        signed_in.post(url("level", artwork, "realism"), data)
+        assert artwork.review_draft.strength == "My own."
+        levels = artwork.review_draft.levels.values_list("dimension__slug", "level", "not_assessed")
+        assert sorted(levels) == [("imagination", 1, ""), ("realism", None, "Not seen.")]
+
+    def test_a_row_that_was_left_out_stays_so_until_it_is_cleared(
+        self, signed_in, artwork, alice, rubric_version
+    ):
+        realism = rubric_version.dimensions.get(slug="realism")
+        set_level(artwork, realism, None, alice, not_assessed="Not seen.")
+        signed_in.post(url("review", artwork), form_of(signed_in, artwork))
+        assert artwork.review_draft.levels.get().not_assessed == "Not seen."
+        signed_in.post(url("review", artwork), form_of(signed_in, artwork, clear="realism"))
+        assert not artwork.review_draft.levels.exists()
 
 
 def test_a_confirmed_picture_scored_again_keeps_its_levels_and_says_so(
@@ -506,6 +542,18 @@ class TestBlindFirst:
         look = artwork.blind_looks.get()
         assert (look.by, look.purpose) == (alice, "first")
         assert {(a.level, a.origin) for a in look.annotations.all()} == {(4, "blind")}
+        assert not Review.objects.exists()
+
+    def test_what_is_sent_twice_shows_the_model_s_levels_and_confirms_nothing(
+        self, signed_in, artwork, alice
+    ):
+        self.set_all(artwork, alice)
+        set_words(artwork, "My own.", "My own, too.", alice)
+        data = form_of(signed_in, artwork)
+        for _click in range(2):
+            answer = signed_in.post(url("confirm", artwork), data, follow=True)
+            assert "These are the levels of the model" in answer.content.decode()
+        assert artwork.blind_looks.count() == 1
         assert not Review.objects.exists()
 
     def test_after_looking_the_picture_is_confirmed_like_any_other(self, signed_in, artwork, alice):

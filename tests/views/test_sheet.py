@@ -103,23 +103,47 @@ def test_a_shuffle_stays_and_differs_by_dimension(artworks, assignment, rubric_v
 
 
 def test_a_level_set_on_the_sheet_is_a_level_of_the_draft(signed_in, artworks, assignment):
-    answer = signed_in.post(url(assignment), {"set": f"{artworks[0].code}:4"}, headers=HTMX)
+    answer = signed_in.post(url(assignment), {"set": f"{artworks[0].code}:4:"}, headers=HTMX)
     level = DraftLevel.objects.get(draft__artwork=artworks[0])
     assert (level.dimension.slug, level.level) == ("line_texture", 4)
     column = re.search(r'<section[^>]* data-level="4".*?</section>', answer.content.decode(), re.S)
     assert column
     assert str(artworks[0].code) in column[0]
-    signed_in.post(url(assignment), {"set": f"{artworks[0].code}:"}, headers=HTMX)
+    signed_in.post(url(assignment), {"set": f"{artworks[0].code}::4"}, headers=HTMX)
     assert not DraftLevel.objects.filter(draft__artwork=artworks[0]).exists()
 
 
+def test_the_sheet_does_not_overwrite_what_somebody_else_set_meanwhile(
+    signed_in, artworks, assignment, line_texture, administrator
+):
+    page = signed_in.get(url(assignment)).content.decode()
+    assert f'value="{artworks[0].code}:4:"' in page
+    assert f'value="{artworks[2].code}:4:5"' in page
+    set_level(artworks[0], line_texture, 1, administrator)
+    stale = {"set": f"{artworks[0].code}:4:"}
+    answer = signed_in.post(url(assignment), stale, headers=HTMX)
+    assert answer.status_code == 409
+    assert "Somebody else changed this meanwhile: Line texture" in answer.content.decode()
+    followed = signed_in.post(url(assignment), stale, follow=True)
+    assert "Somebody else changed this meanwhile" in followed.content.decode()
+    assert DraftLevel.objects.get(draft__artwork=artworks[0]).level == 1
+
+
+@pytest.mark.parametrize("query", ["?dimension=%00", "?dimension=" + "x" * 5000])
+def test_a_nonsense_dimension_is_not_found(signed_in, assignment, query):
+    assert signed_in.get(url(assignment, query)).status_code == 404
+
+
 def test_without_javascript_the_sheet_opens_again_at_the_picture(signed_in, artworks, assignment):
-    answer = signed_in.post(url(assignment), {"set": f"{artworks[0].code}:4"})
+    answer = signed_in.post(url(assignment), {"set": f"{artworks[0].code}:4:"})
     assert answer.status_code == 302
     assert answer["Location"].endswith(f"?dimension=line_texture#card-{artworks[0].code}")
 
 
-@pytest.mark.parametrize("value", ["", "x:3", "{code}:9", "{code}:three", "{other}:3"])
+@pytest.mark.parametrize(
+    "value",
+    ["", "x:3:", "{code}:3", "{code}:9:", "{code}:three:", "{code}:3:9", "{other}:3:"],
+)
 def test_a_strange_form_sets_nothing(value, signed_in, artworks, assignment, student):
     code, other = artworks[0].code, student.code
     before = DraftLevel.objects.count()

@@ -160,6 +160,39 @@ def test_too_many_words_are_not_saved_and_not_lost(signed_in, artwork, alice):
     assert decided(artwork).strength is None
 
 
+@pytest.mark.parametrize("name", ["write-again", "take-draft"])
+def test_as_long_as_the_model_is_hidden_no_draft_gives_its_levels_away(
+    name, signed_in, artwork, score_set
+):
+    artwork.blind_first = True
+    artwork.save()
+    draft = score_set.feedback_drafts.get()
+    answer = post(signed_in, name, artwork, draft=draft.pk, tone="warm", length="usual")
+    assert "Wide palette." not in answer.content.decode()
+    assert decided(artwork).strength is None
+    assert FeedbackDraft.objects.count() == 1
+
+
+def test_what_is_marked_may_hold_characters_that_no_database_takes(signed_in, artwork, alice):
+    post(signed_in, "keep-words", artwork, keep="strength", marked="Bold\0 lines.")
+    assert alice.bank_comments.get().text == "Bold lines."
+
+
+def test_without_javascript_each_button_saves_the_levels_of_the_page_too(signed_in, artwork):
+    data = {"level-realism": "2", "tone": "warm", "length": "usual"}
+    post(signed_in, "write-again", artwork, headers={}, **data)
+    assert artwork.review_draft.levels.get().level == 2
+
+
+def test_without_javascript_typed_words_are_not_lost_either(signed_in, artwork, colleague):
+    mine = form_of(signed_in, artwork) | {"strength": OWN, "tone": "warm", "length": "usual"}
+    set_words(artwork, "Hers.", "", colleague)
+    url = reverse("grading:write-again", args=[artwork.code])
+    page = signed_in.post(url, mine, follow=True).content.decode()
+    assert f">{OWN}</textarea>" in page
+    assert "Hers." in page
+
+
 def test_without_javascript_each_button_leads_back_to_the_page(signed_in, artwork):
     answer = post(signed_in, "write-again", artwork, headers={}, tone="warm", length="usual")
     assert answer.status_code == 302
