@@ -6,6 +6,7 @@ Nothing is fetched from anywhere: pictures, radars and the style sheet are hande
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Sequence
 from itertools import groupby
@@ -65,10 +66,13 @@ def make_pdf(works: Sequence[Work], title: str, paper: str) -> bytes:
     context = {
         "title": title,
         "pages": pages,
+        "of_one": len({work.student for work in works}) == 1,
         "language": get_language(),
         "bidi": get_language_bidi(),
     }
-    document = HTML(string=render_to_string("reports/report.html", context), url_fetcher=fetcher)
+    # White space after a line that just fits makes WeasyPrint break it after its first word.
+    page = re.sub(r"\s+</p>", "</p>", render_to_string("reports/report.html", context))
+    document = HTML(string=page, url_fetcher=fetcher)
     style = STYLE_SHEET.read_text() + f"\n@page {{ size: {SIZES[ReportJob.Paper(paper)]} }}"
     return document.write_pdf(
         stylesheets=[CSS(string=style, url_fetcher=fetcher)],

@@ -98,7 +98,7 @@ def release_plan(assignment: Assignment) -> ReleasePlan:
         .select_related("student")
         .annotate(has_draft=Exists(drafts))
     )
-    reviews = Review.objects.select_related("reviewer").in_bulk(
+    reviews = Review.objects.select_related("reviewer", "picture").in_bulk(
         [artwork.review_id for artwork in artworks if artwork.review_id]
     )
     standing = ReleasedWork.objects.standing().filter(release__assignment=assignment)

@@ -84,12 +84,13 @@ def _links_page(
     address: str = "",
     status: int = 200,
 ) -> HttpResponse:
+    links = student.family_links.select_related("created_by").prefetch_related("openings")
     context = {
         "student": student,
         "form": form,
         "made": made,
         "address": address,
-        "links": student.family_links.select_related("created_by").prefetch_related("openings"),
+        "links": sorted(links, key=lambda link: not link.is_usable),
         "last_openings": f":{LAST_OPENINGS}",
         "works": released_count(student),
     }

@@ -210,15 +210,24 @@ def test_what_is_no_formula_stays_as_it_is(fine):
     assert harmless(fine) == fine
 
 
-def test_names_survive_every_format(client, alice, assignment, student, review):
-    for name in ("ليلى بنت عبد الرحمن", "=HYPERLINK(A1)", 'Quote " and, comma', "Zoë 🎨"):
-        Student.objects.filter(pk=student.pk).update(display_name=name)
-        client.force_login(alice)
-        (amara,) = rows(download(client, assignment, "wide"))
-        assert amara["student"].removeprefix("'") == name
-        sheet = load_workbook(io.BytesIO(download(client, assignment, "xlsx")))["Pictures"]
-        assert sheet["B2"].value == name
-        assert sheet["B2"].data_type == "s"
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("ليلى بنت عبد الرحمن", "=HYPERLINK(A1)", "+1", "-2+3", "@SUM(A1)", "\t=1"),
+        *('Quote " and, comma', "Zoë 🎨"),
+    ],
+)
+def test_names_survive_every_format(client, alice, assignment, student, review, name):
+    Student.objects.filter(pk=student.pk).update(display_name=name)
+    client.force_login(alice)
+    (amara,) = rows(download(client, assignment, "wide"))
+    assert amara["student"].removeprefix("'") == name
+    book = load_workbook(io.BytesIO(download(client, assignment, "xlsx")))
+    sheet = book["Pictures"]
+    assert sheet["B2"].value == name
+    assert sheet["B2"].data_type == "s"
+    cells = [cell for one in book for row in one.iter_rows() for cell in row]
+    assert "f" not in {cell.data_type for cell in cells}
 
 
 def test_characters_that_no_file_may_hold_are_left_out(client, alice, assignment, student, review):

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from django.urls import get_resolver, reverse
 
 from grading.models import AdapterVersion, BaseModel, Promotion
 from grading.screens import BY_URL, GUIDES, SCREENS
+
+
+ROOT = Path(__file__).resolve().parents[2]
+NO_PAGE = {  # answers that are files, parts of a page, or lead somewhere else
+    *("progress", "picture", "preview", "appeal-picture", "practice-picture"),
+    *("report-file", "export-file", "export-class-file"),
+    *("match-student", "try-again", "replace", "remove", "restore", "undo-accept", "turn"),
+    *("level", "words", "confirm", "write-again", "take-draft", "insert-comment"),
+    *("keep-words", "forget-comment", "photo-answer", "review-time"),
+    *("hide", "revoke-family-link", "new-note", "remove-note", "preferences", "help"),
+}
 
 
 def text(response) -> str:
@@ -156,7 +170,27 @@ class TestPreferences:
         assert 'data-theme="dark"' in text(signed_in.get(reverse("grading:home")))
 
 
+def url_names() -> set[str]:
+    keys = get_resolver().namespace_dict["grading"][1].reverse_dict
+    return {key for key in keys if isinstance(key, str)}
+
+
 def test_every_guide_is_of_a_page_that_there_is():
-    names = {f"grading:{key}" for key in get_resolver().namespace_dict["grading"][1].reverse_dict}
-    assert set(GUIDES) <= names
+    assert set(GUIDES) <= {f"grading:{name}" for name in url_names()}
     assert set(GUIDES) <= set(BY_URL)
+
+
+def test_every_page_of_the_staff_has_its_help():
+    pages = {name for name in url_names() if not name.startswith("family")} | {"family-links"}
+    assert {f"grading:{name}" for name in pages - NO_PAGE} == set(BY_URL)
+
+
+@pytest.mark.parametrize("template", ["help/keys.html", "_review_keys.html"])
+def test_the_keys_that_are_listed_are_those_that_there_are(template):
+    script = (ROOT / "static/js/review.js").read_text()
+    keys = re.search(r"const KEYS = \{(.*?)\n\};", script, re.DOTALL)[1]
+    letters = set(re.findall(r'^  "?([a-z?])"?: ', keys, re.MULTILINE))
+    assert {"z", "r", "y", "x", "?"} <= letters
+    words = (ROOT / "templates/grading" / template).read_text()
+    listed = set(re.findall(r"<kbd>([a-z?])</kbd>", words)) - {"a", "b"}  # of the rows
+    assert listed == letters
