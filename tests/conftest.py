@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
+from django.utils import translation
 from django.utils.timezone import localdate
 from PIL import Image, ImageDraw
 
@@ -39,6 +40,7 @@ from ml.interface import DimensionScore, PictureScores
 
 @pytest.fixture(autouse=True)
 def _settings(settings, tmp_path):
+    translation.deactivate()  # what the last request of another test has left behind
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES = {
