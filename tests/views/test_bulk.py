@@ -9,7 +9,12 @@ from django.urls import reverse
 from grading.models import AdapterVersion, AuditEvent, FeedbackDraft, Review, ReviewDraft, Student
 from grading.services.annotations import confirm_review, set_level
 from grading.services.bulk import accept, candidates
+from ml.interface import DimensionScore
 from tests.views.test_review import SILENT, UNSURE
+
+RANGELESS = DimensionScore(
+    score=3.0, level=3, interval=None, logits=(0.0,), score_token_mass=0.9, adapter="x"
+)
 
 
 @pytest.fixture
@@ -57,6 +62,7 @@ def test_only_what_the_model_is_sure_of_in_every_dimension_is_offered(
 ):
     make_scored(students[1], "red", line_texture=UNSURE)
     make_scored(students[2], "blue", line_texture=SILENT)
+    make_scored(students[2], "gold", line_texture=RANGELESS)
     make_scored(None, "green")  # nobody's yet
     assert [c.artwork for c in candidates(assignment)] == [sure]
 
