@@ -72,7 +72,9 @@ def test_a_picture_that_was_replaced_by_a_turned_one_wants_another_look(
     for dimension in rubric_version.dimensions.all():
         set_level(artwork, dimension, 3, alice)
     review = confirm_review(artwork, alice)
-    turned = EditJob.objects.create(picture=review.picture, edit={}, asked_by=alice)
+    turned = EditJob.objects.create(
+        picture=review.picture, edit={}, asked_by=alice, status=EditJob.Status.SUCCEEDED
+    )
     files = dict.fromkeys(("full", "display", "thumbnail"), review.picture.full.name)
     newer = Picture.objects.create(
         artwork=review.artwork, edit_job=turned, width=240, height=320, sha256="e" * 64, **files
