@@ -15,6 +15,7 @@ from grading.services.appeals import (
     compared,
     record_look,
 )
+from grading.services.artworks import remove_artwork
 
 
 def text(response) -> str:
@@ -135,6 +136,13 @@ def test_neither_the_reviewer_nor_who_asked_looks(
     Appeal.objects.update(asked_by=administrator)
     client.force_login(administrator)
     assert client.get(look_url).status_code == 404
+
+
+def test_nobody_looks_at_a_picture_that_was_removed(client, alice, colleague, appeal, look_url):
+    remove_artwork(appeal.artwork, alice)
+    client.force_login(colleague)
+    assert client.get(look_url).status_code == 404
+    assert look_url not in client.get(reverse("grading:home")).content.decode()
 
 
 def test_the_teacher_sees_both_sets_and_answers(client, alice, colleague, appeal, rubric_version):
