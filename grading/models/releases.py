@@ -141,7 +141,7 @@ class AppealQuerySet(models.QuerySet["Appeal"]):
 
     def to_look_at(self, user: User) -> Self:
         """Those that the user may take the second look of: of a school they teach at or look
-        after, and neither the reviewer nor the one who asked, who have both seen the levels."""
+        after, and neither the one who asked nor anybody who has given the picture levels."""
         schools = Membership.objects.filter(user=user, role__in=[Role.TEACHER, Role.ADMINISTRATOR])
         return (
             self.open()
@@ -150,8 +150,9 @@ class AppealQuerySet(models.QuerySet["Appeal"]):
                 artwork__removed_at=None,
                 artwork__assignment__classroom__school__in=schools.values("school"),
             )
-            .exclude(review__reviewer=user)
             .exclude(asked_by=user)
+            .exclude(artwork__reviews__reviewer=user)
+            .exclude(artwork__blind_looks__by=user)
         )
 
 

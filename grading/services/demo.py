@@ -35,7 +35,14 @@ from grading.models import (
     Student,
     User,
 )
-from grading.services.annotations import CannotConfirm, confirm_review, newest_proposal, set_level
+from grading.services.annotations import (
+    CannotConfirm,
+    confirm_review,
+    finish_blind_look,
+    is_hidden,
+    newest_proposal,
+    set_level,
+)
 from grading.services.artworks import AlreadyUploaded, accept_upload
 from grading.services.training import install_bundle
 from ml.drawing import CAUSES, draw
@@ -246,17 +253,18 @@ def _look_at(artwork: Artwork, teacher: User) -> None:
     rng = np.random.default_rng(artwork.pk)
     levels = newest_proposal(artwork).levels
     version = artwork.assignment.rubric_version
+    hidden = is_hidden(artwork)
     for dimension in version.dimensions.all():
-        proposed = levels.get(dimension.pk, version.levels[len(version.levels) // 2])
-        if dimension.pk not in levels or rng.random() < 0.12:
-            moved = proposed + int(rng.choice([-1, 1]))
-            set_level(
-                artwork,
-                dimension,
-                int(np.clip(moved, version.first_level, version.last_level)),
-                teacher,
-            )
+        level = levels.get(dimension.pk, version.levels[len(version.levels) // 2])
+        differs = dimension.pk not in levels or rng.random() < 0.12
+        if differs:
+            level += int(rng.choice([-1, 1]))
+        if differs or hidden:
+            level = int(np.clip(level, version.first_level, version.last_level))
+            set_level(artwork, dimension, level, teacher)
     try:
+        if hidden:
+            finish_blind_look(artwork, teacher)
         confirm_review(artwork, teacher)
     except CannotConfirm:
         return  # scored again in this moment: the next round takes it

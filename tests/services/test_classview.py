@@ -7,6 +7,7 @@ import pytest
 
 from grading.models import Annotation, Assignment, BlindLook, ScoringJob, Student
 from grading.services.annotations import confirm_review, set_level
+from grading.services.artworks import remove_artwork
 from grading.services.classview import (
     Chosen,
     Moves,
@@ -215,3 +216,9 @@ def test_who_has_no_work_yet(classroom, assignment, student, make_artwork):
     [work] = work_of(classroom, [assignment])
     assert work.works == 2
     assert work.missing == list(Student.objects.exclude(pk=student.pk))
+
+
+def test_a_removed_picture_counts_nowhere(view, confirm, classroom, assignment, alice):
+    remove_artwork(confirm("red", realism=5).artwork, alice)
+    assert (view().works, view().decided) == (0, 0)
+    assert work_of(classroom, [assignment])[0].works == 0

@@ -27,6 +27,13 @@ def test_an_hour_at_one_picture_is_enough(artwork, alice):
     assert sum(seconds()) == 3600
 
 
+def test_the_hour_is_each_person_s_own(artwork, alice, administrator):
+    for _message in range(8):
+        record_time(artwork, alice, 500)
+    record_time(artwork, administrator, 30)
+    assert sum(seconds()) == 3630
+
+
 def test_no_time_is_no_row(artwork, alice):
     record_time(artwork, alice, 0)
     assert seconds() == []

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from grading.models import Annotation, Appeal, AuditEvent, BlindLook
-from grading.services.annotations import confirm_review, set_level, set_words
+from grading.services.annotations import confirm_review, finish_blind_look, set_level, set_words
 from grading.services.appeals import (
     AlreadyAsked,
     TooLate,
@@ -15,6 +15,7 @@ from grading.services.appeals import (
     compared,
     record_look,
 )
+from grading.services.artworks import remove_artwork
 
 
 def text(response) -> str:
@@ -83,7 +84,7 @@ def test_the_second_person_sees_the_picture_and_the_task_and_nothing_that_was_sa
     ):
         assert words not in page
     picture = reverse("grading:appeal-picture", args=[appeal.code, "display"])
-    assert client.get(picture).status_code == 200
+    assert client.get(picture)["Cache-Control"] == "no-store"  # after the look it is gone
     for name, code in (("review", appeal.artwork.code), ("open-appeal", appeal.artwork.code)):
         assert client.get(reverse(f"grading:{name}", args=[code])).status_code == 404
     assert client.get(reverse("grading:appeal", args=[appeal.code])).status_code == 404
@@ -135,6 +136,28 @@ def test_neither_the_reviewer_nor_who_asked_looks(
     Appeal.objects.update(asked_by=administrator)
     client.force_login(administrator)
     assert client.get(look_url).status_code == 404
+
+
+@pytest.mark.parametrize("before", ["confirmed it", "looked at it first"])
+def test_who_has_given_it_levels_before_does_not_look_blind(
+    before, alice, colleague, make_scored, student, rubric_version
+):
+    artwork = make_scored(student).picture.artwork
+    if before == "confirmed it":
+        confirm_review(artwork, colleague)
+    for dimension in rubric_version.dimensions.all():
+        set_level(artwork, dimension, 4, alice)
+    if before == "looked at it first":
+        finish_blind_look(artwork, colleague)
+    ask_again(artwork, confirm_review(artwork, alice), "Is it?")
+    assert not Appeal.objects.to_look_at(colleague)
+
+
+def test_nobody_looks_at_a_picture_that_was_removed(client, alice, colleague, appeal, look_url):
+    remove_artwork(appeal.artwork, alice)
+    client.force_login(colleague)
+    assert client.get(look_url).status_code == 404
+    assert look_url not in client.get(reverse("grading:home")).content.decode()
 
 
 def test_the_teacher_sees_both_sets_and_answers(client, alice, colleague, appeal, rubric_version):

@@ -8,8 +8,13 @@ from django.urls import reverse
 
 from grading.models import AdapterVersion, AuditEvent, FeedbackDraft, Review, ReviewDraft, Student
 from grading.services.annotations import confirm_review, set_level
-from grading.services.bulk import accept, candidates
+from grading.services.bulk import accept, candidates, undo
+from ml.interface import DimensionScore
 from tests.views.test_review import SILENT, UNSURE
+
+RANGELESS = DimensionScore(
+    score=3.0, level=3, interval=None, logits=(0.0,), score_token_mass=0.9, adapter="x"
+)
 
 
 @pytest.fixture
@@ -57,6 +62,7 @@ def test_only_what_the_model_is_sure_of_in_every_dimension_is_offered(
 ):
     make_scored(students[1], "red", line_texture=UNSURE)
     make_scored(students[2], "blue", line_texture=SILENT)
+    make_scored(students[2], "gold", line_texture=RANGELESS)
     make_scored(None, "green")  # nobody's yet
     assert [c.artwork for c in candidates(assignment)] == [sure]
 
@@ -91,6 +97,12 @@ def test_accepting_confirms_what_is_ticked_and_can_be_undone(
     signed_in.post(reverse("grading:undo-accept", args=[review.batch]))
     assert not Review.objects.standing().exists()
     assert [c.artwork for c in candidates(assignment)] == [sure, other]
+
+
+def test_nobody_takes_back_what_is_not_theirs_to_see(signed_in, sure, assignment, bob):
+    signed_in.post(url(assignment), form(signed_in, assignment))
+    assert undo(Review.objects.get().batch, bob) == 0
+    assert Review.objects.standing().exists()
 
 
 def test_what_was_looked_at_since_is_not_taken_back(

@@ -13,8 +13,17 @@ from django.urls import reverse
 from django.utils import timezone
 from openpyxl import load_workbook
 
-from grading.models import Assignment, AuditEvent, Enrollment, Review, ReviewTime, Student
+from grading.models import (
+    Assignment,
+    AuditEvent,
+    Classroom,
+    Enrollment,
+    Review,
+    ReviewTime,
+    Student,
+)
 from grading.services.annotations import confirm_review, finish_blind_look, set_level, set_words
+from grading.services.artworks import remove_artwork
 from grading.services.exports import Kind, csv_lines, export_of, harmless, table
 from ml.interface import DimensionScore
 
@@ -282,3 +291,25 @@ def test_the_queries_do_not_grow_with_the_class(
     client.force_login(alice)
     with django_assert_max_num_queries(14):
         assert len(rows(download(client, assignment, "long"))) == 12 * 9
+
+
+def test_the_file_of_a_student_holds_no_work_of_a_class_that_the_person_may_not_see(
+    client, alice, school, student, review, make_picture, rubric_version
+):
+    elsewhere = Classroom.objects.create(school=school, name="Art club", year="2026/27")
+    Enrollment.objects.create(classroom=elsewhere, student=student)
+    theirs = Assignment.objects.create(
+        classroom=elsewhere, rubric_version=rubric_version, title="Masks", made_on=date(2026, 9, 1)
+    )
+    make_picture(student, assignment=theirs)
+    client.force_login(alice)
+    response = client.get(reverse("grading:export-student", args=[student.code]))
+    assert [work["assignment"] for work in json.loads(response.content)["works"]] == ["Our street"]
+
+
+def test_what_was_removed_is_in_no_file(client, alice, assignment, review):
+    remove_artwork(review.artwork, alice)
+    client.force_login(alice)
+    assert rows(download(client, assignment, "wide")) == []
+    url = reverse("grading:export-class-file", args=[assignment.classroom.code, "wide"])
+    assert rows(client.get(url).getvalue()) == []

@@ -15,6 +15,7 @@ from django.utils.timezone import now
 from grading.models import Appeal, AuditEvent, FamilyLink, FamilyLinkOpening, Student
 from grading.services.annotations import confirm_review, set_level, set_words
 from grading.services.appeals import ask_again, close_appeal
+from grading.services.artworks import match_artwork
 from grading.services.families import MISSES_AT_MOST, create_link, network_of, revoke_link
 from grading.services.releases import hide_class, release_class
 
@@ -298,3 +299,17 @@ def test_nobody_asks_about_another_childs_picture(
     assert client.post(ask, {"reason": "Why?"}).status_code == 404
     ask_again(review.artwork, review, "for ourselves", by=alice)
     assert "for ourselves" not in text(client.get(url))
+
+
+def test_the_answer_to_another_family_is_not_shown(alice, assignment, review, made):
+    release_class(assignment, alice)
+    appeal = ask_again(review.artwork, review, "Is it?", family_link=made[0])
+    close_appeal(appeal, alice, "Dear family of Amara, it stays.")
+    ben = Student.objects.get(display_name="Ben T.")
+    match_artwork(review.artwork, ben, alice)  # it was Ben's, it turned out
+    release_class(assignment, alice)
+    made_for_ben = create_link(ben, alice, days=30, code=uuid4())
+    assert made_for_ben
+    page = text(Client().get(reverse("grading:family", args=[made_for_ben[1]])))
+    assert "Our street" in page
+    assert "Dear family of Amara" not in page

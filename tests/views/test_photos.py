@@ -9,6 +9,7 @@ from django.urls import reverse
 from grading.forms.photos import CORNERS
 from grading.intake.edits import Edit
 from grading.models import AuditEvent, EditJob, PhotoProposal, Picture
+from grading.services.artworks import remove_artwork
 from grading.services.board import State, board_of
 from grading.services.photos import (
     answer_proposal,
@@ -138,6 +139,11 @@ def test_leaving_a_proposal_changes_no_picture(artwork, picture, proposal, alice
 def test_a_picture_that_somebody_changed_is_not_asked_about(artwork, picture, proposal, alice):
     change_picture(artwork, Edit(turn=1), alice)
     carry_out(picture)
+    assert not open_proposals(artwork.assignment)
+
+
+def test_a_removed_picture_is_not_asked_about(artwork, proposal, alice):
+    remove_artwork(artwork, alice)
     assert not open_proposals(artwork.assignment)
 
 

@@ -150,3 +150,17 @@ def test_the_queries_do_not_grow_with_the_class(
     with django_assert_max_num_queries(12):
         page = text(client.get(reverse("grading:report-class", args=[assignment.code])))
     assert page.count('class="card work-sheet"') == 12
+
+
+@pytest.mark.parametrize("of", ["student", "assignment"])
+def test_who_no_longer_sees_the_class_cannot_fetch_the_report(
+    of, client, alice, classroom, student, assignment
+):
+    about = {"student": student} if of == "student" else {"assignment": assignment}
+    job = ReportJob.objects.create(asked_by=alice, language="en", **about)
+    client.force_login(alice)
+    there = reverse("grading:report", args=[job.code])
+    assert client.get(there).status_code == 200
+    classroom.teachers.clear()
+    assert client.get(there).status_code == 404
+    assert client.get(reverse("grading:report-file", args=[job.code])).status_code == 404

@@ -22,7 +22,14 @@ from grading.models import (
     ScoringJob,
     Student,
 )
-from grading.services.annotations import CannotConfirm, confirm_review, set_level, set_words
+from grading.services.annotations import (
+    CannotConfirm,
+    confirm_review,
+    finish_blind_look,
+    is_hidden,
+    set_level,
+    set_words,
+)
 from grading.services.artworks import remove_artwork
 from ml.interface import DimensionScore
 from tests.conftest import scores_of
@@ -541,6 +548,8 @@ class TestBlindFirst:
         assert "level--proposed" in page
         look = artwork.blind_looks.get()
         assert (look.by, look.purpose) == (alice, "first")
+        assert AuditEvent.objects.filter(verb="changed", detail__blind=True).count() == 1
+        assert finish_blind_look(artwork, alice) == look
         assert {(a.level, a.origin) for a in look.annotations.all()} == {(4, "blind")}
         assert not Review.objects.exists()
 
@@ -569,6 +578,13 @@ class TestBlindFirst:
     def test_nobody_can_confirm_past_it(self, artwork, alice):
         with pytest.raises(CannotConfirm, match="your own levels first"):
             confirm_review(artwork, alice)
+
+    def test_what_was_decided_is_not_hidden(self, artwork, alice):
+        type(artwork).objects.update(blind_first=False)
+        artwork.refresh_from_db()
+        confirm_review(artwork, alice)
+        artwork.blind_first = True
+        assert not is_hidden(artwork)
 
     def test_the_board_gives_nothing_away(self, signed_in, artwork, assignment):
         board = signed_in.get(reverse("grading:board", args=[assignment.code])).content.decode()

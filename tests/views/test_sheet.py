@@ -4,9 +4,11 @@ import re
 
 import pytest
 from django.urls import reverse
+from django.utils.timezone import localdate
 
-from grading.models import DraftLevel, Student
+from grading.models import Assignment, AuditEvent, DraftLevel, Student
 from grading.services.annotations import confirm_review, set_level
+from grading.services.artworks import remove_artwork
 from grading.services.sheet import Order, sheet_of
 from tests.views.test_review import UNSURE
 
@@ -163,3 +165,26 @@ def test_the_number_of_queries_does_not_grow(
         make_scored(students[0], color)
     with django_assert_max_num_queries(12):
         signed_in.get(url(assignment))
+
+
+def test_a_removed_picture_is_not_on_the_sheet(artworks, assignment, line_texture, alice):
+    remove_artwork(artworks[0], alice)
+    sheet = sheet_of(assignment, line_texture, Order.NAME)
+    assert by_level(sheet) == {3: ["Ben T."], 5: ["Chloé D."]}
+
+
+def test_a_picture_of_another_assignment_is_not_set_here(
+    signed_in, artworks, make_picture, classroom, assignment, rubric_version
+):
+    other = Assignment.objects.create(
+        classroom=classroom, rubric_version=rubric_version, title="Other", made_on=localdate()
+    )
+    artwork = make_picture(assignment=other).artwork
+    answer = signed_in.post(url(assignment), {"set": f"{artwork.code}:4:"})
+    assert answer.status_code == 404
+    assert not DraftLevel.objects.filter(draft__artwork=artwork).exists()
+
+
+def test_looking_at_the_sheet_leaves_a_trace(signed_in, assignment):
+    signed_in.get(url(assignment))
+    assert AuditEvent.objects.filter(verb="viewed", object_code=assignment.code).count() == 1

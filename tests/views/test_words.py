@@ -102,6 +102,21 @@ def test_without_any_level_there_is_nothing_to_write_about(signed_in, make_pictu
     assert "There is no level yet to write about." in answer.content.decode()
 
 
+def test_of_what_is_left_without_a_level_nothing_is_written(signed_in, artwork, alice):
+    for dimension in artwork.assignment.rubric_version.dimensions.select_related("version"):
+        set_level(artwork, dimension, None, alice, not_assessed="Not seen.")
+    answer = again(signed_in, artwork)
+    assert "There is no level yet to write about." in answer.content.decode()
+
+
+def test_a_bank_that_is_full_takes_no_more(signed_in, artwork, alice, monkeypatch):
+    monkeypatch.setattr("grading.services.words.BANK_AT_MOST", 1)
+    for text in ("One.", "Two."):
+        answer = post(signed_in, "keep-words", artwork, keep="strength", marked=text)
+    assert "your comments are full" in answer.content.decode()
+    assert alice.bank_comments.get().text == "One."
+
+
 def test_a_comment_is_kept_inserted_and_forgotten(signed_in, artwork, alice):
     answer = post(signed_in, "keep-words", artwork, keep="strength", strength=f"{OWN} And more.",
                   marked=OWN)  # fmt: skip
