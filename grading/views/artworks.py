@@ -144,7 +144,8 @@ def _match_page(
         "roster": [(student, pictures.get(student.pk, 0)) for student in students],
         "chosen": chosen,
         "chosen_is_matched": chosen not in {str(tile.artwork.code) for tile in open_tiles},
-        "chosen_now": bool(request.htmx),  # the keyboard goes on where the next picture is
+        # The keyboard goes on where the next picture is, or the one that was come for.
+        "chosen_now": bool(request.htmx) or "artwork" in request.GET,
         "matched": next((t for t in tiles if str(t.artwork.code) == matched), None),
         "before": next((s for s in students if str(s.code) == before), None),
         "errors": errors or [],

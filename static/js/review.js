@@ -164,7 +164,7 @@ const KEYS = {
     const words = currentRow()?.querySelector("details");
     if (words) words.open = !words.open;
   },
-  z: () => zoom(),
+  z: () => zoomByKey(),
   r: () => byId("turn")?.click(),
   y: () => byId("take-photo")?.click(),
   f: () => byId("strength")?.focus(),
@@ -197,6 +197,10 @@ document.addEventListener("keydown", (event) => {
     goTo(currentRow());
     return;
   }
+  if (event.key === "Escape" && event.target.matches("#frame.is-zoomed")) {
+    zoomByKey();
+    return;
+  }
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
   if (!keysAreOn() && !event.target.matches(".level__input")) return;
@@ -217,15 +221,76 @@ document.addEventListener("change", (event) => {
 });
 
 // -------------------------------------------------------------------------------------------- zoom
-function zoom(at = { x: 0.5, y: 0.5 }) {
+// As it fits, its full size, or what two fingers make of it. Once it is larger than its frame, the
+// frame scrolls: by mouse, by finger, and by the arrow keys while it has the focus.
+const LARGEST = 4; // times the size that fits
+const MIDDLE = { x: 0.5, y: 0.5 };
+
+const isZoomed = (frame) => frame.classList.contains("is-zoomed");
+const shares = ({ x, y }) => [x, y].map((share) => Math.min(1, Math.max(0, share)));
+
+/** Where the picture itself is, in the window: as it fits, its element has empty edges. */
+function pictureBox(frame) {
+  const image = frame.querySelector("img");
+  const box = image.getBoundingClientRect();
+  const scale = Math.min(box.width / image.naturalWidth, box.height / image.naturalHeight);
+  const width = scale * image.naturalWidth;
+  const height = scale * image.naturalHeight;
+  return {
+    left: box.left + (box.width - width) / 2,
+    top: box.top + (box.height - height) / 2,
+    width,
+    height,
+  };
+}
+
+/** The part of the picture under a point of the window: 0 to 1, from left and top. */
+function pointAt(frame, { x, y }) {
+  const box = pictureBox(frame);
+  return { x: (x - box.left) / box.width, y: (y - box.top) / box.height };
+}
+
+function fit(frame) {
+  frame.classList.remove("is-zoomed");
+  frame.style.blockSize = frame.querySelector("img").style.inlineSize = "";
+}
+
+/** Show the picture so many pixels wide, with that point of it there in the frame. */
+function enlarge(frame, width, point = MIDDLE, there = null) {
+  const image = frame.querySelector("img");
+  if (!isZoomed(frame)) {
+    frame.dataset.fitted = pictureBox(frame).width;
+    frame.style.blockSize = `${frame.offsetHeight}px`; // the page around it stays where it is
+    frame.classList.add("is-zoomed");
+    image.src = frame.href; // every pixel there is
+  }
+  image.style.inlineSize = `${width}px`;
+  const { x, y } = there ?? { x: frame.clientWidth / 2, y: frame.clientHeight / 2 };
+  const [left, top] = shares(point);
+  frame.scrollTo(left * image.offsetWidth - x, top * image.offsetHeight - y);
+}
+
+const fittedWidth = (frame) =>
+  isZoomed(frame) ? Number(frame.dataset.fitted) : pictureBox(frame).width;
+
+function fullSize(frame) {
+  const width = Number(frame.querySelector("img").getAttribute("width"));
+  return Math.max(width, 2 * fittedWidth(frame));
+}
+
+function zoom(point) {
   const frame = byId("frame");
+  if (!frame?.querySelector("img").naturalWidth) return;
+  if (isZoomed(frame)) fit(frame);
+  else enlarge(frame, fullSize(frame), point);
+}
+
+function zoomByKey() {
+  const frame = byId("frame");
+  zoom();
   if (!frame) return;
-  const height = frame.offsetHeight;
-  const zoomed = frame.classList.toggle("is-zoomed");
-  frame.style.blockSize = zoomed ? `${height}px` : ""; // the page around it stays where it is
-  if (!zoomed) return;
-  frame.scrollLeft = at.x * frame.scrollWidth - frame.clientWidth / 2;
-  frame.scrollTop = at.y * frame.scrollHeight - frame.clientHeight / 2;
+  if (isZoomed(frame)) frame.focus({ preventScroll: true });
+  else if (document.activeElement === frame) goTo(currentRow());
 }
 
 let drag = null;
@@ -236,13 +301,8 @@ document.addEventListener("click", (event) => {
   if (!frame || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   if (dragged) return;
-  const box = frame.querySelector("img").getBoundingClientRect();
-  const inside = event.detail > 0; // by pointer; Enter on the picture zooms into the middle
-  zoom(
-    inside
-      ? { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height }
-      : undefined,
-  );
+  const byPointer = event.detail > 0; // Enter on the picture zooms into the middle
+  zoom(byPointer ? pointAt(frame, { x: event.clientX, y: event.clientY }) : undefined);
 });
 
 document.addEventListener("pointerdown", (event) => {
@@ -260,10 +320,59 @@ document.addEventListener("pointermove", (event) => {
   drag.frame.scrollTo(left, top);
 });
 
-document.addEventListener("pointerup", () => (drag = null));
+for (const end of ["pointerup", "pointercancel"]) {
+  document.addEventListener(end, () => (drag = null));
+}
 document.addEventListener("dragstart", (event) => {
   if (event.target.closest("#frame")) event.preventDefault();
 });
+
+// ------------------------------------------------------------------------------------- two fingers
+let pinch = null;
+
+function between([one, two]) {
+  return {
+    x: (one.clientX + two.clientX) / 2,
+    y: (one.clientY + two.clientY) / 2,
+    apart: Math.hypot(one.clientX - two.clientX, one.clientY - two.clientY),
+  };
+}
+
+document.addEventListener(
+  "touchstart",
+  (event) => {
+    const frame = event.target.closest("#frame");
+    if (!frame || event.touches.length !== 2) return;
+    event.preventDefault(); // the picture grows, not the page
+    const fingers = between(event.touches);
+    const { width } = pictureBox(frame);
+    pinch = { frame, width, apart: fingers.apart, point: pointAt(frame, fingers) };
+  },
+  { passive: false },
+);
+
+document.addEventListener(
+  "touchmove",
+  (event) => {
+    if (!pinch || event.touches.length !== 2) return;
+    event.preventDefault();
+    const { frame, point } = pinch;
+    const fingers = between(event.touches);
+    const fitted = fittedWidth(frame);
+    const wanted = (pinch.width * fingers.apart) / pinch.apart;
+    const width = Math.min(wanted, Math.max(LARGEST * fitted, fullSize(frame)));
+    if (width <= fitted) return fit(frame);
+    const box = frame.getBoundingClientRect();
+    enlarge(frame, width, point, { x: fingers.x - box.left, y: fingers.y - box.top });
+  },
+  { passive: false },
+);
+
+for (const end of ["touchend", "touchcancel"]) {
+  document.addEventListener(end, (event) => {
+    if (event.touches.length < 2) pinch = null;
+  });
+}
 
 // ------------------------------------------------------------------------- saved, saving, not saved
 const isSave = (element) => element.closest("#review-form") !== null;
@@ -293,6 +402,9 @@ function reasonOf(xhr) {
 }
 
 document.addEventListener("htmx:configRequest", (event) => {
+  const form = event.detail.elt;
+  // htmx may still remember another button of the form; what confirms is sent to be confirmed.
+  if (form.id === "review-form") event.detail.path = form.getAttribute("hx-post");
   const field = byId(event.detail.elt.dataset?.keep); // what is marked there is kept, else all of it
   if (field) {
     const marked = field.value.slice(field.selectionStart, field.selectionEnd);
@@ -335,7 +447,8 @@ document.addEventListener("click", (event) => {
   for (const element of [...failed]) {
     if (element.matches(".level-row")) saveRowAgain(element);
     else if (element.id === "feedback") htmx.trigger(element, "change");
-    else element.requestSubmit(byId("confirm"));
+    else if (element.matches("form")) element.requestSubmit(byId("confirm"));
+    else element.click(); // a button of its own: turn, insert, write again
   }
 });
 

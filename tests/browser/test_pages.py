@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import re
 import uuid
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.conftest import drawing
-from tests.running_school import wait_for
+from tests.intake.photographs import photographed
+from tests.running_school import Visitor, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -42,6 +45,10 @@ def path_of(school, page: str) -> str:
         "family links": f"/students/{uuid.UUID(school.rows(STUDENT, 'Dev P.')[0][0])}/links/",
         "no such link": "/f/never-was/",
         "nowhere": "/nowhere/",
+        "contact sheet": f"{board}sheet/",
+        "accept": f"{board}accept/",
+        "photos": f"{board}photos/",
+        "photo": f"/artworks/{uuid.UUID(school.rows(ARTWORK, 'Dev P.')[0][0])}/photo/",
     }[page]
 
 
@@ -49,6 +56,7 @@ PAGES = (
     *("home", "classroom", "new assignment", "board", "match", "review", "models", "nowhere"),
     *("release", "report", "export", "family links", "no such link"),
     *("student", "class view", "practice", "help", "scores"),
+    *("contact sheet", "accept", "photos", "photo"),
 )
 
 
@@ -63,6 +71,123 @@ def test_axe_finds_nothing_and_nothing_sticks_out(school, visit, width, color_sc
         assert found.violations_count == 0, f"{name}: {found.generate_report()}"
         wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert wide <= 0, f"{name} is {wide} px wider than the {width}"
+
+
+@pytest.fixture(scope="session")
+def in_every_state(school) -> dict[str, str]:
+    """A picture of each state that a review can be in, by its file name."""
+    teacher = Visitor(school)
+    states = ("failed", "own eyes", "half set", "confirmed", "not trusted", "scoring")
+    files = [
+        ("pictures", f"{state}.jpg", drawing(70 + n)[: 9000 if state == "failed" else None])
+        for n, state in enumerate(states)
+    ]
+    photo = io.BytesIO()
+    drawn = Image.open(io.BytesIO(drawing(60)))
+    photographed(drawn, seed=7).picture.save(photo, "JPEG", quality=85)
+    files.append(("pictures", "photo.jpg", photo.getvalue()))
+    named = f"a.original_name IN ({', '.join(repr(name) for _field, name, _content in files)})"
+    teacher.post(f"{school.empty_board()}upload/", {}, files)
+    scored = f"""SELECT count(*) FROM grading_scoreset s JOIN grading_picture p
+        ON p.id = s.picture_id JOIN grading_artwork a ON a.id = p.artwork_id WHERE {named}"""
+    wait_for(lambda: school.number(scored) == len(files) - 1, "all but one are scored", 90)
+    codes = {
+        name.removesuffix(".jpg"): str(uuid.UUID(code))
+        for name, code in school.rows(
+            f"SELECT a.original_name, a.code FROM grading_artwork a WHERE {named}"
+        )
+    }
+    one = "(SELECT id FROM grading_artwork WHERE original_name = ?)"
+    of_picture = f"(SELECT id FROM grading_picture WHERE artwork_id = {one})"
+    of_scores = f"(SELECT id FROM grading_scoreset WHERE picture_id = {of_picture})"
+    school.change(f"UPDATE grading_artwork SET blind_first = 1 WHERE id = {one}", "own eyes.jpg")
+    school.change(
+        f"UPDATE grading_dimensionscore SET adapter_id = NULL, unsure = 1 "
+        f"WHERE score_set_id = {of_scores}",
+        "not trusted.jpg",
+    )
+    school.change(
+        "UPDATE grading_scoringjob SET status = 'running', lease_until = '2099-01-01' "
+        f"WHERE picture_id = {of_picture}",
+        "scoring.jpg",
+    )
+    half = f"/artworks/{codes['half set']}/levels"
+    teacher.post(f"{half}/realism/", {"not_assessed": "1", "why-realism": "Only a pencil"})
+    teacher.post(f"{half}/deformation/", {"level": "2"})
+    teacher.post(f"/artworks/{codes['confirmed']}/confirm/", {})
+    return {state: f"/artworks/{code}/review/" for state, code in codes.items()}
+
+
+OPENED = """for (const part of document.querySelectorAll("main details")) part.open = true;
+document.getElementById("unsaved").hidden = false;
+document.querySelector("#unsaved p").textContent = "No connection";"""
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", ["phone", "desktop"])
+def test_axe_finds_nothing_in_any_state_of_a_review(in_every_state, visit, width, color_scheme):
+    page = visit(width, color_scheme=color_scheme)
+    for state, path in in_every_state.items():
+        page.goto(path)
+        page.evaluate(OPENED)
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{state}: {found.generate_report()}"
+        wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, f"{state} is {wide} px wider than the {width}"
+
+
+@pytest.mark.parametrize("width_px", [720, 768, 1920])  # 720: 1440 at 200 %
+def test_nothing_sticks_out_at_any_width(school, visit, width_px):
+    page = visit()
+    page.set_viewport_size({"width": width_px, "height": 900})
+    for name in PAGES:
+        page.goto(path_of(school, name))
+        wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, f"{name} is {wide} px wider than {width_px} px"
+
+
+def test_whoever_wants_no_motion_sees_none(school, visit):
+    page = visit(reduced_motion="reduce")
+    for name in ("board", "review"):
+        page.goto(path_of(school, name))
+        longest = page.evaluate(
+            "Math.max(...[...document.querySelectorAll('*')].flatMap(e => { const s = "
+            "getComputedStyle(e); return [s.animationDuration, s.transitionDuration] })"
+            ".flatMap(d => d.split(',')).map(parseFloat))"
+        )
+        assert longest <= 0.001, name
+
+
+OUTLINED = """(() => {
+  const e = document.activeElement;
+  const stands = ".tile, .drop-zone, .file-button, .card--link";
+  const near = [e, e.nextElementSibling, e.parentElement, e.closest(stands)].filter(Boolean);
+  const outlined = near.map((n) => getComputedStyle(n)).some(
+    (s) => s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2);
+  return e === document.body || outlined || e.outerHTML;
+})()"""
+
+
+def test_the_focus_is_always_to_be_seen(school, visit):
+    """With the outline of the element, or of the card or level that stands for it."""
+    page = visit()
+    for name in ("board", "review", "match", "contact sheet", "photos", "photo"):
+        page.goto(path_of(school, name))
+        for press in range(45):
+            page.keyboard.press("Tab")
+            seen = page.evaluate(OUTLINED)
+            assert seen is True, f"{name}, after {press + 1} times Tab: {seen}"
+
+
+def test_a_chosen_level_is_seen_where_colors_are_the_persons_own(in_every_state, visit):
+    page = visit(forced_colors="active")
+    page.goto(in_every_state["half set"])
+    face = "#deformation-{} + .level__face"
+    chosen, other = (
+        page.locator(face.format(level)).evaluate("f => getComputedStyle(f).backgroundColor")
+        for level in (2, 4)
+    )
+    assert chosen != other
 
 
 def test_axe_finds_nothing_on_the_sign_in_page(visit):

@@ -96,6 +96,113 @@ def test_the_wheel_never_changes_a_level(school, visit):
     expect(page.locator("input[type=number]")).to_have_count(0)  # those turn by themselves
 
 
+def scrolled(page: Page) -> dict[str, float]:
+    """Where the frame of the picture stands, and how wide the picture in it is."""
+    return page.locator("#frame").evaluate(
+        "f => ({left: f.scrollLeft, top: f.scrollTop, width: f.querySelector('img').offsetWidth, "
+        "seen: f.clientWidth})"
+    )
+
+
+def test_z_shows_the_full_size_the_arrows_move_it_and_escape_goes_back(school, visit):
+    page = visit()
+    open_review(page, school, "Dev P.")
+    frame = page.locator("#frame")
+    fitted = scrolled(page)
+    page.keyboard.press("z")
+    expect(frame).to_have_class(re.compile("is-zoomed"))
+    expect(frame).to_be_focused()
+    before = scrolled(page)
+    assert before["width"] >= 448  # every pixel of the file
+    assert before["width"] > before["seen"] >= fitted["seen"] - 20
+    expect(frame.locator("img")).to_have_attribute("src", re.compile("/full/"))
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    wait_for(lambda: scrolled(page)["left"] > before["left"], "the picture moves aside")
+    wait_for(lambda: scrolled(page)["top"] > before["top"], "the picture moves down")
+    expect(page.locator(".level__input:checked")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(frame).not_to_have_class(re.compile("is-zoomed"))
+    assert scrolled(page)["width"] == fitted["width"]
+    expect(page.locator(".level-row.is-current .level__input:focus")).to_have_count(1)
+    page.keyboard.press("z")
+    page.keyboard.press("z")
+    expect(frame).not_to_have_class(re.compile("is-zoomed"))
+
+
+def test_a_click_enlarges_what_was_clicked_and_the_mouse_drags_it(school, visit):
+    page = visit()
+    open_review(page, school, "Dev P.")
+    frame = page.locator("#frame")
+    box = frame.bounding_box()
+    page.mouse.click(box["x"] + 0.9 * box["width"], box["y"] + 0.9 * box["height"])
+    expect(frame).to_have_class(re.compile("is-zoomed"))
+    there = scrolled(page)
+    assert there["left"] > 0.4 * (there["width"] - there["seen"])
+    assert there["top"] > 0
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + 150, steps=4)
+    page.mouse.up()
+    dragged = scrolled(page)
+    assert there["left"] - dragged["left"] == pytest.approx(60, abs=2)
+    assert there["top"] - dragged["top"] == pytest.approx(50, abs=2)
+    expect(frame).to_have_class(re.compile("is-zoomed"))  # to drag is not to click
+    page.mouse.click(box["x"] + 100, box["y"] + 100)
+    expect(frame).not_to_have_class(re.compile("is-zoomed"))
+
+
+def test_two_fingers_enlarge_the_picture_and_not_the_page(school, visit):
+    page = visit("phone", has_touch=True, is_mobile=True)
+    open_review(page, school, "Dev P.")
+    frame = page.locator("#frame")
+    frame.scroll_into_view_if_needed()
+    box = frame.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    fitted = scrolled(page)["width"]
+    hand = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *apart: float) -> None:
+        points = [{"x": x + way * d, "y": y, "id": n} for d in apart
+                  for n, way in enumerate((-1, 1))]  # fmt: skip
+        hand.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    for wider in ((30, 45, 75), (75, 20, 10)):
+        touch("touchStart", wider[0])
+        for apart in wider[1:]:
+            touch("touchMove", apart)
+        if wider[-1] > wider[0]:
+            expect(frame).to_have_class(re.compile("is-zoomed"))
+            assert scrolled(page)["width"] == pytest.approx(2.5 * fitted, rel=0.05)
+        touch("touchEnd")
+    expect(frame).not_to_have_class(re.compile("is-zoomed"))
+    assert page.evaluate("window.visualViewport.scale") == 1
+
+
+TURNED = """SELECT count(*) FROM grading_picture p JOIN grading_artwork a ON a.id = p.artwork_id
+    JOIN grading_editjob e ON e.id = p.edit_job_id JOIN grading_scoreset s ON s.picture_id = p.id
+    WHERE a.original_name = 'kofi n.jpg' AND json_extract(e.edit, '$.turn') = ?"""
+
+
+def test_r_turns_the_picture_for_good_and_it_is_scored_anew(school, visit):
+    page = visit()
+    page.goto(school.empty_board())
+    page.set_input_files(
+        "#pictures", [{"name": "kofi n.jpg", "mimeType": "image/jpeg", "buffer": drawing(33)}]
+    )
+    tile = page.locator("#tiles > li").filter(has_text="Kofi N.")
+    expect(tile).to_contain_text(re.compile("Draft|Check|Your eyes"), timeout=60_000)
+    open_review(page, school, "Kofi N.")
+    before = page.locator("#frame img").get_attribute("src")
+    page.keyboard.press("r")
+    wait_for(lambda: school.number(TURNED, 1), "the turned picture is scored")
+    expect(page.locator("#waiting")).to_have_count(0)
+    expect(page.locator("#frame img")).not_to_have_attribute("src", before)
+    page.keyboard.press("f")
+    page.keyboard.type("r")  # typing turns nothing
+    assert school.number("SELECT count(*) FROM grading_editjob WHERE status = 'queued'") == 0
+
+
 def test_a_level_that_could_not_be_saved_is_said(school, visit):
     page = visit()
     open_review(page, school, "Dev P.")
