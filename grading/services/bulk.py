@@ -20,6 +20,7 @@ from grading.services.annotations import (
     withdraw_review,
 )
 from grading.services.board import State, in_board_order, with_state
+from grading.services.photos import open_proposals
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,14 @@ class Candidate:
 def candidates(assignment: Assignment) -> list[Candidate]:
     """Drafts that nobody has touched, with every range narrow and every dimension reliable.
 
-    Four queries, however many there are.
+    Not a photograph that could be straightened: the desk around a drawing makes the model wrong
+    and sure of it. Four queries, however many there are.
     """
+    askew = open_proposals(assignment).order_by().values("picture__artwork")
     rows: list[Any] = list(
         with_state(in_board_order(assignment.artworks.kept()))
         .filter(state=State.PROPOSED, hidden=False, review_draft=None, student__isnull=False)
+        .exclude(pk__in=askew)
         .select_related("student")
     )
     scores: dict[int, list[DimensionScore]] = {}

@@ -16,6 +16,7 @@ from grading.models import Artwork, Assignment, AuditEvent, Review
 from grading.services.audit import record
 from grading.services.board import demo_in_use
 from grading.services.bulk import accept, candidates, undo
+from grading.services.photos import open_proposals
 from grading.views.requests import SignedInRequest
 
 
@@ -33,6 +34,7 @@ def accept_drafts(request: SignedInRequest, code: UUID) -> HttpResponse:
     context = {
         "assignment": assignment,
         "candidates": candidates(assignment),
+        "askew": open_proposals(assignment).count(),
         "dimensions": version.dimensions.all(),
         "version": version,
         "demo_model": demo_in_use(),

@@ -6,9 +6,18 @@ import pytest
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from grading.models import AdapterVersion, AuditEvent, FeedbackDraft, Review, ReviewDraft, Student
+from grading.models import (
+    AdapterVersion,
+    AuditEvent,
+    FeedbackDraft,
+    PhotoProposal,
+    Review,
+    ReviewDraft,
+    Student,
+)
 from grading.services.annotations import confirm_review, set_level
 from grading.services.bulk import accept, candidates, undo
+from grading.services.photos import answer_proposal
 from ml.interface import DimensionScore
 from tests.views.test_review import SILENT, UNSURE
 
@@ -55,6 +64,18 @@ def form(client, assignment, *left_out) -> dict[str, str | list[str]]:
         "artwork": [str(c.artwork.code) for c in found if c.artwork not in left_out],
         **{f"seen-{c.artwork.code}": c.mark for c in found},
     }
+
+
+def test_a_photograph_that_could_be_straightened_is_looked_at_first(signed_in, assignment, sure):
+    """The desk around it makes the model wrong, and sure of it."""
+    proposal = PhotoProposal.objects.create(
+        picture=sure.pictures.get(), edit={}, sure=True, reason="sheet"
+    )
+    assert candidates(assignment) == []
+    assert "1 photo can be straightened" in signed_in.get(url(assignment)).content.decode()
+    answer_proposal(proposal, False, sure.uploaded_by)
+    assert [c.artwork for c in candidates(assignment)] == [sure]
+    assert "can be straightened" not in signed_in.get(url(assignment)).content.decode()
 
 
 def test_only_what_the_model_is_sure_of_in_every_dimension_is_offered(
