@@ -11,7 +11,6 @@ from django.urls import get_resolver, reverse
 from grading.models import AdapterVersion, BaseModel, Promotion
 from grading.screens import BY_URL, GUIDES, SCREENS
 
-
 ROOT = Path(__file__).resolve().parents[2]
 NO_PAGE = {  # answers that are files, parts of a page, or lead somewhere else
     *("progress", "picture", "preview", "appeal-picture", "practice-picture"),
