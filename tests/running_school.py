@@ -94,6 +94,12 @@ class RunningSchool:
         accounts = json.loads((self.folder / "demo-accounts.json").read_text())
         return next(a for a in accounts if a["role"] == role)
 
+    def manage(self, *command: str) -> None:
+        subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT, env=self.env, check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+
     def change(self, sql: str, *values: Any) -> None:
         """Set something up that no page does, or that would take long."""
         with closing(sqlite3.connect(self.folder / "db.sqlite3", timeout=20)) as database, database:

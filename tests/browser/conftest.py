@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from ml.drawing import CAUSES, render
@@ -69,6 +70,22 @@ def sign_in(page: Page, school: RunningSchool, role: str = "teacher") -> None:
     page.get_by_label("Password").fill(account["password"])
     page.keyboard.press("Enter")
     page.wait_for_url(f"{school.address}/")
+
+
+def look_over(page: Page) -> None:
+    """The page as it is now, on a phone and a desk, in light and dark: axe, and its width."""
+    before = page.viewport_size
+    for name, (width, height) in WIDTHS.items():
+        for scheme in ("light", "dark"):
+            page.set_viewport_size({"width": width, "height": height})
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_timeout(200)  # colors fade into each other
+            found = Axe().run(page)
+            assert found.violations_count == 0, f"{page.url}: {found.generate_report()}"
+            wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            assert wide <= 0, f"{page.url} is {wide} px wider than the {name}"
+    if before:
+        page.set_viewport_size(before)
 
 
 @pytest.fixture

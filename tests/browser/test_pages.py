@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import drawing
+from tests.browser.conftest import drawing, look_over
 from tests.intake.photographs import photographed
 from tests.running_school import Visitor, wait_for
 
@@ -37,6 +37,7 @@ def path_of(school, page: str) -> str:
         "practice": "/practice/",
         "help": "/help/",
         "scores": "/help/scores/",
+        "keys": "/help/keys/",
         "review": f"/artworks/{uuid.UUID(school.rows(ARTWORK, 'Dev P.')[0][0])}/review/",
         "models": "/models/",
         "release": f"{board}release/",
@@ -55,7 +56,7 @@ def path_of(school, page: str) -> str:
 PAGES = (
     *("home", "classroom", "new assignment", "board", "match", "review", "models", "nowhere"),
     *("release", "report", "export", "family links", "no such link"),
-    *("student", "class view", "practice", "help", "scores"),
+    *("student", "class view", "practice", "help", "scores", "keys"),
     *("contact sheet", "accept", "photos", "photo"),
 )
 
@@ -234,6 +235,14 @@ def test_the_other_roles_have_a_first_page_too(visit, role):
     page = visit(role=role)
     assert Axe().run(page).violations_count == 0
     expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+def test_the_settings_of_a_school_are_for_everybody_who_decides_them(school, visit):
+    page = visit(role="administrator")
+    page.goto(path_of(school, "class view"))
+    page.get_by_role("link", name="School settings").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("School settings")
+    look_over(page)
 
 
 class TestUploading:

@@ -79,6 +79,15 @@ def test_a_link_is_shown_once_and_only_its_hash_is_kept(client, alice, student):
     assert token not in str(event.detail)
 
 
+def test_a_link_that_works_stands_before_those_that_do_not(client, alice, student, made):
+    taken_back, _token = create_link(student, alice, note="father", days=30, code=uuid4())
+    revoke_link(taken_back, alice)
+    client.force_login(alice)
+    page = text(client.get(reverse("grading:family-links", args=[student.code])))
+    assert page.index(">mother<") < page.index(">father<")
+    assert "Nothing is released yet: until then the page says so." in page
+
+
 def test_a_form_sent_twice_makes_one_link(client, alice, student):
     client.force_login(alice)
     url = reverse("grading:family-links", args=[student.code])
@@ -132,6 +141,9 @@ def test_the_family_sees_what_a_person_decided_about_its_child(
     ):
         assert words in page
     assert "Ben T." not in page
+    before_the_picture = page.split("<article")[0]
+    assert "It is not a mark of your child." in before_the_picture
+    assert 'family-about">' in before_the_picture  # closed: no long text comes before it
 
 
 def test_where_no_model_proposed_anything_the_page_does_not_say_so(

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.urls import reverse
 
-from grading.models import AuditEvent, StudentNote
+from grading.models import AuditEvent, Rubric, RubricVersion, StudentNote
 
 
 def text(response) -> str:
@@ -30,6 +32,23 @@ class TestThePage:
         assert "Then and now" in page
         assert page.count('class="trend"') == 9
         assert page.count("trend__line") == 9
+
+    def test_sections_of_two_rubrics_have_names_of_their_own(self, signed_in, url, student, decide):
+        rubric = Rubric.objects.create(slug="clay", name="Clay")
+        version = RubricVersion.objects.create(rubric=rubric, number=1)
+        dimension = version.dimensions.create(position=0, slug="form", name="Form")
+        for level in version.levels:
+            dimension.level_words.create(level=level, words=f"w{level}")
+        decide(student, 3, days_ago=20)
+        decide(student, 3, days_ago=10, version=version)
+        page = text(signed_in.get(url))
+        names = re.findall(
+            r'<section [^>]*aria-labelledby="((?:words|then-now|trends)[^"]*)"', page
+        )
+        assert sorted(names) == sorted(
+            f"{part}-{n} rubric-{n}" for n in (1, 2) for part in ("words", "then-now", "trends")
+        )
+        assert all(f'id="rubric-{n}"' in page for n in (1, 2))
 
     def test_two_works_have_no_line_and_a_sentence(self, signed_in, url, student, decide):
         for days in (20, 10):

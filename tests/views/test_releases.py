@@ -44,6 +44,8 @@ def test_only_confirmed_pictures_of_a_student_are_released(
     client.force_login(alice)
     page = text(client.get(url))
     assert "1 of 3 pictures is ready" in page
+    thumbnail = reverse("grading:picture", args=[review.picture.code, "thumbnail"])
+    assert f'src="{thumbnail}"' in page  # that it is this child's picture can be seen
     assert "Nobody has confirmed it yet." in page
     assert "It belongs to no student yet." in page
     assert "Release 1 picture<" in page
