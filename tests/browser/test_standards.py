@@ -92,7 +92,7 @@ def test_two_people_at_the_same_row_do_not_overwrite_each_other(school, visit):
 def test_a_picture_is_dragged_to_another_level(school, visit):
     page = visit()
     open_sheet(page, school)
-    card_of(page, "Elif K.").drag_to(page.locator('.sheet__column[data-level="2"] h2'))
+    card_of(page, "Elif K.").drag_to(page.locator('.sheet__column[data-level="2"]'))
     wait_for(lambda: school.rows(LEVEL, "Elif K.") == [(2,)], "the dragged level")
     column = page.locator('.sheet__column[data-level="2"]')
     expect(column.locator(".sheet__card", has_text="Elif K.")).to_be_visible()
