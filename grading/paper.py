@@ -14,12 +14,16 @@ from itertools import groupby
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils.translation import get_language, get_language_bidi
+from PIL import ImageFile
 from weasyprint import CSS, HTML
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
 from grading.intake.names import safe_name
 from grading.models import ReportJob
 from grading.works import Work
+
+# WeasyPrint sets this for the whole process, in which pictures are prepared and checked as well.
+ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 STYLE_SHEET = settings.BASE_DIR / "static" / "css" / "paper.css"
 SIZES = {ReportJob.Paper.A4: "A4", ReportJob.Paper.LETTER: "letter"}
