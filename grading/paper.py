@@ -22,7 +22,7 @@ from grading.intake.names import safe_name
 from grading.models import ReportJob
 from grading.works import Work
 
-# WeasyPrint asks Pillow to open cut-off files, and the same worker prepares uploads after it.
+# WeasyPrint sets this for the whole process, in which pictures are prepared and checked as well.
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 STYLE_SHEET = settings.BASE_DIR / "static" / "css" / "paper.css"

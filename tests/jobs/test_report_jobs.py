@@ -9,12 +9,13 @@ import zipfile
 from datetime import timedelta
 
 import pytest
+from django.core.files.base import ContentFile
 from django.utils.timezone import now
 from PIL import ImageFile
 from pypdf import PdfReader
 
 from grading import tasks
-from grading.models import NotAssessed, ReportJob, Student
+from grading.models import IntakeJob, NotAssessed, ReportJob, Student
 from grading.services.annotations import confirm_review, set_level, set_words
 from grading.services.releases import hide_class, release_class
 from ml.interface import DimensionScore
@@ -233,6 +234,22 @@ def test_without_pango_the_person_is_told_what_to_do(decided, student, make_repo
     assert "an administrator can install Pango" in job.error
 
 
+def test_after_a_report_a_picture_that_was_cut_off_is_still_refused(
+    decided, student, make_report, make_artwork
+):
+    """The same worker prepares pictures; WeasyPrint tells Pillow to take half ones for whole."""
+    made(make_report(student=student))
+    artwork = make_artwork()
+    with artwork.original.open("rb") as file:
+        content = file.read()
+    artwork.original.save("x", ContentFile(content[: len(content) // 2]))
+    job = artwork.intake_jobs.get()
+    tasks.prepare_picture(job.pk)
+    job.refresh_from_db()
+    assert job.status == IntakeJob.Status.FAILED
+    assert "ends too early" in job.error
+
+
 def test_delivered_twice_it_is_made_once(decided, student, make_report):
     job = make_report(student=student)
     first = made(job)
@@ -242,8 +259,6 @@ def test_delivered_twice_it_is_made_once(decided, student, make_report):
 
 
 def test_a_worker_that_lost_its_lease_stores_nothing(decided, student, make_report, media):
-    from django.core.files.base import ContentFile
-
     slow = ReportJob.objects.claim(make_report(student=student).pk)
     ReportJob.objects.update(lease_until=now() - timedelta(seconds=1))
     ReportJob.objects.claim(slow.pk)
