@@ -11,7 +11,16 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from grading.models import Artwork, Assignment, DimensionScore, FeedbackDraft, Picture, Review, User
+from grading.models import (
+    Artwork,
+    Assignment,
+    DimensionScore,
+    FeedbackDraft,
+    Picture,
+    ReleasedWork,
+    Review,
+    User,
+)
 from grading.services.annotations import (
     CannotConfirm,
     Words,
@@ -112,8 +121,13 @@ def accept(assignment: Assignment, seen: Mapping[UUID, str], by: User) -> Accept
 
 @transaction.atomic
 def undo(batch: UUID, by: User) -> int:
-    """Take back what was accepted together and not changed since; returns how many."""
-    reviews = Review.objects.standing().filter(
-        batch=batch, artwork__in=Artwork.objects.for_user(by)
+    """Take back what was accepted together, and neither changed nor shown to families since.
+
+    Returns how many.
+    """
+    reviews = (
+        Review.objects.standing()
+        .filter(batch=batch, artwork__in=Artwork.objects.for_user(by))
+        .exclude(pk__in=ReleasedWork.objects.standing().values("review"))
     )
     return sum(withdraw_review(review, by) for review in reviews)

@@ -99,11 +99,11 @@ def answer_proposal(proposal: PhotoProposal, take: bool, by: User) -> None:
     PhotoProposal.objects.filter(pk=proposal.pk).update(
         answer=answers.TAKEN if take else answers.LEFT, answered_by=by, answered_at=now()
     )
-    artwork = proposal.picture.artwork
+    untouched = proposal.picture
     if take:
-        change_picture(artwork, Edit.from_json(proposal.edit), by)
-    elif artwork.pictures.last() != proposal.picture:
-        change_picture(artwork, Edit(), by)
+        change_picture(untouched.artwork, Edit.from_json(proposal.edit), by)
+    elif untouched.artwork.pictures.last() != untouched or untouched.edit_jobs.open().exists():
+        change_picture(untouched.artwork, Edit(), by)
 
 
 @transaction.atomic

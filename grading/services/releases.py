@@ -144,6 +144,8 @@ def release_class(assignment: Assignment, by: User, seen: str | None = None) -> 
         raise NothingToRelease
     if seen is not None and seen != plan.mark:
         raise ChangedMeanwhile
+    if plan.last and plan.released and not (plan.changed or plan.leaving):
+        return plan.last  # pressed twice
     release = Release.objects.create(assignment=assignment, kind=Release.Kind.RELEASED, by=by)
     ReleasedWork.objects.bulk_create(
         ReleasedWork(

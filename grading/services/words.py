@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import F, Max
 
 from grading import tasks
-from grading.models import Artwork, BankComment, FeedbackDraft, FeedbackJob, User
+from grading.models import (
+    Artwork,
+    BankComment,
+    FeedbackDraft,
+    FeedbackJob,
+    RubricDimension,
+    User,
+)
 from grading.models.feedback import Length, Tone
 from grading.services.annotations import Words, decided, is_hidden, newest_proposal
 from ml.feedback import Manner, compose, reading_grade
@@ -79,13 +87,34 @@ def write_again(artwork: Artwork, tone: Tone, length: Length) -> FeedbackDraft:
     return draft
 
 
-def keep_comment(owner: User, place: BankComment.Place, text: str) -> BankComment | None:
-    """Put words into a person's bank; None if there are none, or the bank is full."""
+def keep_comment(
+    owner: User, place: BankComment.Place, text: str, dimension: RubricDimension | None = None
+) -> BankComment | None:
+    """Put words into a person's bank; None if there are none, or the bank is full.
+
+    Words that are in it already are from then on about ``dimension`` (None: about any).
+    """
     at_most = BankComment._meta.get_field("text").max_length
     text = " ".join(text.replace("\0", "").split())[:at_most]
     if not text or owner.bank_comments.count() >= BANK_AT_MOST:
         return None
-    return BankComment.objects.get_or_create(owner=owner, place=place, text=text)[0]
+    about = {"dimension_slug": dimension.slug if dimension else ""}
+    return BankComment.objects.update_or_create(
+        owner=owner, place=place, text=text, defaults=about
+    )[0]
+
+
+def bank_of(
+    owner: User, dimensions: Sequence[RubricDimension]
+) -> list[tuple[RubricDimension | None, list[BankComment]]]:
+    """A person's comments by what they are about, in the order of the rubric; last, under None,
+    those about any dimension or one that this rubric does not have."""
+    known = {d.slug: d for d in dimensions}
+    about: dict[str, list[BankComment]] = {}
+    for comment in owner.bank_comments.all():
+        slug = comment.dimension_slug
+        about.setdefault(slug if slug in known else "", []).append(comment)
+    return [(known.get(slug), about[slug]) for slug in (*known, "") if slug in about]
 
 
 def with_comment(words: Words, comment: BankComment) -> Words:

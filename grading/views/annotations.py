@@ -35,7 +35,7 @@ from grading.services.annotations import (
 from grading.services.audit import record
 from grading.services.board import demo_in_use
 from grading.services.review import PicturePage, for_picture_page, picture_page
-from grading.services.words import reading_of
+from grading.services.words import bank_of, reading_of
 from grading.views.requests import SignedInRequest
 from ml.feedback import Finding, lint
 
@@ -135,6 +135,8 @@ def confirm(request: SignedInRequest, code: UUID) -> HttpResponse:
             finish_blind_look(artwork, request.user)
         if hidden or seen == UNSEEN:  # sent twice, or somebody else was first: nothing was seen yet
             return _show(request, artwork, _("These are the levels of the model, beside yours."))
+        if refusal := _unfit_words(request, artwork, form):
+            return refusal
         confirm_review(artwork, request.user, seen)
     except CannotConfirm as error:
         return _page(request, artwork, [str(error)], form, status=422)
@@ -193,6 +195,20 @@ def _save_words(request: SignedInRequest, artwork: Artwork, form: WordsForm) -> 
     except WordsChanged as clash:
         return clash
     return None
+
+
+def _unfit_words(
+    request: SignedInRequest, artwork: Artwork, form: ReviewForm
+) -> HttpResponse | None:
+    """Words about the child instead of the picture are refused, until a person insists on them."""
+    words = Words(form.cleaned_data["strength"], form.cleaned_data["next_step"])
+    if request.POST.get("words_kept") == words.mark or not _findings(artwork, words):
+        return None
+    problem = _(
+        "Some of these words are about the child, not about the picture; the reasons stand below "
+        "them. Change them, or confirm once more to keep them."
+    )
+    return _page(request, artwork, [problem], form, status=422)
 
 
 def _too_long() -> str:
@@ -254,7 +270,7 @@ def _page(
     context = _context(request, page) | {"problems": problems}
     if form:
         typed = Words(form.data.get("strength", ""), form.data.get("next_step", ""))
-        context |= {"words": typed, "findings": _findings(page, typed)}
+        context |= {"words": typed, "findings": _findings(artwork, typed), "words_kept": typed.mark}
     template = "grading/_review.html" if request.htmx else "grading/review.html"
     return render(request, template, context, status=status)
 
@@ -281,11 +297,11 @@ def _context(request: SignedInRequest, page: PicturePage) -> dict[str, Any]:
         "current": (wanting or page.rows)[0].dimension.slug,
         "radar": _radar(page),
         "words": page.words,
-        "findings": _findings(page, page.words),
+        "findings": _findings(page.artwork, page.words),
         "words_at_most": WORDS_AT_MOST,
         "reading": reading_of(page.words, page.artwork.assignment.classroom.grade),
         "show_bank": "comments" in request.GET,
-        "bank": SimpleLazyObject(lambda: list(request.user.bank_comments.all())),
+        "bank": SimpleLazyObject(lambda: bank_of(request.user, [r.dimension for r in page.rows])),
         "tones": Tone.choices,
         "lengths": Length.choices,
         "manner": _manner(request.user),
@@ -299,9 +315,9 @@ def _manner(user: User) -> dict[str, str]:
     return chosen | {key: user.preferences[key] for key in chosen if key in user.preferences}
 
 
-def _findings(page: PicturePage, words: Words) -> list[Finding]:
-    """What a teacher may want to say in another way. Shown, never in the way."""
-    student = page.artwork.student
+def _findings(artwork: Artwork, words: Words) -> list[Finding]:
+    """What should be said in another way."""
+    student = artwork.student
     names = [student.display_name, student.display_name.split()[0]] if student else []
     return list(dict.fromkeys(lint(f"{words.strength}\n{words.next_step}", names)))
 

@@ -70,10 +70,17 @@ def photo(request: SignedInRequest, code: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def answer(request: SignedInRequest, code: UUID) -> HttpResponse:
-    """Take or leave what is proposed for one picture."""
+    """Take what is proposed for one picture, or have it as it was uploaded."""
     artwork = get_object_or_404(Artwork.objects.for_user(request.user), code=code)
-    proposal = get_object_or_404(PhotoProposal, picture__artwork=artwork)
-    answer_proposal(proposal, request.POST.get("take") == "1", request.user)
+    untouched = artwork.pictures.filter(edit_job=None).last()
+    proposal = PhotoProposal.objects.filter(picture=untouched).first()
+    take = request.POST.get("take") == "1"
+    if proposal:
+        answer_proposal(proposal, take, request.user)
+    elif take or untouched is None:
+        raise Http404
+    else:
+        change_picture(artwork, Edit(), request.user)
     return _back(request, artwork)
 
 

@@ -19,7 +19,13 @@ from grading.forms.annotations import WordsForm
 from grading.forms.words import MannerForm
 from grading.models import Artwork, BankComment, FeedbackDraft
 from grading.services.annotations import Words, WordsChanged, is_hidden, set_words
-from grading.services.words import NothingToWriteAbout, keep_comment, with_comment, write_again
+from grading.services.words import (
+    NothingToWriteAbout,
+    bank_of,
+    keep_comment,
+    with_comment,
+    write_again,
+)
 from grading.views.annotations import page_context, save_page, somebody_wrote, the_artwork
 from grading.views.requests import SignedInRequest
 
@@ -61,7 +67,9 @@ def take_draft(request: SignedInRequest, code: UUID) -> HttpResponse:
 @require_GET
 def comments(request: SignedInRequest, code: UUID) -> HttpResponse:
     """The teacher's own comments, asked for when they are opened."""
-    context = {"artwork": the_artwork(request, code), "bank": request.user.bank_comments.all()}
+    artwork = the_artwork(request, code)
+    dimensions = artwork.assignment.rubric_version.dimensions.all()
+    context = {"artwork": artwork, "bank": bank_of(request.user, list(dimensions))}
     return render(request, "grading/_bank.html", context)
 
 
@@ -87,7 +95,8 @@ def keep_words(request: SignedInRequest, code: UUID) -> HttpResponse:
     if refusal := _save(request, artwork, _typed(request)):
         return refusal
     text = request.POST.get("marked", "").strip() or request.POST.get(place, "")
-    if keep_comment(request.user, BankComment.Place(place), text) is None:
+    about = artwork.assignment.rubric_version.dimensions.filter(slug=request.POST.get("about"))
+    if keep_comment(request.user, BankComment.Place(place), text, about.first()) is None:
         return _answer(request, code, _("There is nothing to keep, or your comments are full."))
     return _answer(request, code, _("Kept among your comments."))
 

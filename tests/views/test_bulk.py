@@ -18,6 +18,7 @@ from grading.models import (
 from grading.services.annotations import confirm_review, set_level
 from grading.services.bulk import accept, candidates, undo
 from grading.services.photos import answer_proposal
+from grading.services.releases import hide_class, release_class
 from ml.interface import DimensionScore
 from tests.views.test_review import SILENT, UNSURE
 
@@ -215,3 +216,11 @@ def test_the_number_of_queries_does_not_grow(
         make_scored(students[0], color)
     with django_assert_max_num_queries(12):
         signed_in.get(url(assignment))
+
+
+def test_what_families_see_already_is_not_undone(signed_in, assignment, sure, alice):
+    signed_in.post(url(assignment), form(signed_in, assignment))
+    release_class(assignment, alice)
+    assert undo(Review.objects.get().batch, alice) == 0
+    hide_class(assignment, alice)
+    assert undo(Review.objects.get().batch, alice) == 1

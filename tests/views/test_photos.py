@@ -5,6 +5,7 @@ import re
 import pytest
 from django.core.files.base import ContentFile
 from django.urls import reverse
+from django.utils.timezone import now
 
 from grading.forms.photos import CORNERS
 from grading.intake.edits import Edit
@@ -136,6 +137,14 @@ def test_leaving_a_proposal_changes_no_picture(artwork, picture, proposal, alice
     assert not EditJob.objects.exists()
 
 
+def test_a_proposal_that_was_taken_and_left_again_at_once_is_not_carried_out(
+    artwork, picture, proposal, alice
+):
+    answer_proposal(proposal, True, alice)
+    answer_proposal(proposal, False, alice)
+    assert not EditJob.objects.open()
+
+
 def test_a_picture_that_somebody_changed_is_not_asked_about(artwork, picture, proposal, alice):
     change_picture(artwork, Edit(turn=1), alice)
     carry_out(picture)
@@ -184,6 +193,31 @@ class TestPages:
         assert not EditJob.objects.exists()
         signed_in.post(answer, {"take": "1"})  # changed one's mind
         assert EditJob.objects.count() == 1
+
+    @pytest.mark.parametrize("proposed", [True, False])
+    def test_the_same_key_goes_back_to_the_uploaded_picture(
+        self, signed_in, artwork, picture, alice, proposed
+    ):
+        if proposed:
+            answer_proposal(propose(picture), True, alice)
+        else:
+            change_picture(artwork, CROP, alice)
+        carry_out(picture)
+        page = signed_in.get(reverse("grading:review", args=[artwork.code])).content.decode()
+        assert re.search(r'id="take-photo">\s*As uploaded', page)
+        signed_in.post(reverse("grading:photo-answer", args=[artwork.code]), {"take": "0"})
+        assert artwork.pictures.last() == picture
+        page = signed_in.get(reverse("grading:review", args=[artwork.code])).content.decode()
+        assert 'id="take-photo"' not in page
+
+    def test_of_a_replaced_picture_the_newer_proposal_counts(
+        self, signed_in, artwork, picture, proposal, make_scored
+    ):
+        newer = make_scored(None, "red").picture
+        Picture.objects.filter(pk=newer.pk).update(artwork=artwork, in_use_since=now())
+        propose(newer)
+        signed_in.post(reverse("grading:photo-answer", args=[artwork.code]), {"take": "1"})
+        assert EditJob.objects.get().picture == newer
 
     def test_a_change_that_did_not_work_is_said(self, signed_in, artwork, picture, alice):
         change_picture(artwork, CROP, alice)

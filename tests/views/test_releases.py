@@ -56,6 +56,14 @@ def test_only_confirmed_pictures_of_a_student_are_released(
     assert "Released on" in text(client.get(url))
 
 
+def test_pressed_twice_is_released_once(alice, assignment, review):
+    first = release_class(assignment, alice)
+    assert release_class(assignment, alice) == first
+    assert AuditEvent.objects.filter(verb="released").count() == 1
+    hide_class(assignment, alice)
+    assert release_class(assignment, alice) != first
+
+
 def test_what_was_changed_and_not_confirmed_again_is_not_ready(
     alice, assignment, review, rubric_version
 ):

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.urls import reverse
+from django.utils.html import escape
 
 from grading.models import BankComment, FeedbackDraft, FeedbackJob
 from grading.services.annotations import decided, set_level, set_words
+from grading.services.words import bank_of
+from ml.feedback import lint
 from tests.views.test_review import HTMX, form_of, open_page
 
 OWN = "Lots of bold lines here."
@@ -138,6 +143,63 @@ def test_comments_are_there_when_they_are_asked_for(signed_in, artwork, alice):
     assert OWN in signed_in.get(address, headers=HTMX).content.decode()
     page = signed_in.get(reverse("grading:review", args=[artwork.code]) + "?comments=1")
     assert OWN in page.content.decode()
+
+
+def test_a_comment_can_be_about_a_dimension_and_stands_under_it(signed_in, artwork, alice):
+    for text, about in (
+        ("For anything.", ""),
+        ("Three blues.", "color_richness"),
+        ("Old.", "gone"),
+    ):
+        post(signed_in, "keep-words", artwork, keep="strength", marked=text, about=about)
+    BankComment.objects.create(
+        owner=alice, place="strength", text="Of another rubric.", dimension_slug="brushwork"
+    )
+    dimensions = list(artwork.assignment.rubric_version.dimensions.all())
+    found = [
+        (about and about.slug, [comment.text for comment in comments])
+        for about, comments in bank_of(alice, dimensions)
+    ]
+    assert found == [
+        ("color_richness", ["Three blues."]),
+        (None, ["Of another rubric.", "Old.", "For anything."]),
+    ]
+    address = reverse("grading:comments", args=[artwork.code])
+    page = signed_in.get(address, headers=HTMX).content.decode()
+    assert page.index("Color richness") < page.index("Three blues.") < page.index("Any dimension")
+
+
+def test_the_same_words_kept_again_are_about_what_was_said_last(signed_in, artwork):
+    for about in ("realism", "line_texture"):
+        post(signed_in, "keep-words", artwork, keep="strength", marked=OWN, about=about)
+    assert BankComment.objects.get().dimension_slug == "line_texture"
+
+
+ABOUT_THE_CHILD = "You are a talented artist."
+
+
+def confirm(client, artwork, headers=None, **fields):
+    return post(client, "confirm", artwork, headers, **fields)
+
+
+@pytest.mark.parametrize("headers", [HTMX, None])
+def test_words_about_the_child_are_refused_with_the_reason(signed_in, artwork, headers):
+    answer = confirm(signed_in, artwork, headers, strength=ABOUT_THE_CHILD)
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert "about the child, not about the picture" in page
+    assert escape(lint(ABOUT_THE_CHILD)[0].reason) in page
+    assert not artwork.reviews.exists()
+    assert decided(artwork).strength == ABOUT_THE_CHILD  # nothing typed is lost
+
+
+def test_a_named_person_may_insist_on_them(signed_in, artwork):
+    page = confirm(signed_in, artwork, strength=ABOUT_THE_CHILD).content.decode()
+    kept = re.search(r'name="words_kept" value="(\w+)"', page)
+    other = confirm(signed_in, artwork, strength="What a gifted child!", words_kept=kept[1])
+    assert other.status_code == 422  # it was not these that they insisted on
+    confirm(signed_in, artwork, strength=ABOUT_THE_CHILD, words_kept=kept[1])
+    assert artwork.reviews.get().strength == ABOUT_THE_CHILD
 
 
 def test_nobody_uses_or_removes_the_comments_of_another(signed_in, artwork, colleague):
