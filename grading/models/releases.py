@@ -49,7 +49,6 @@ class ReleasedWorkQuerySet(FrozenQuerySet["ReleasedWork"]):
         )
         return self.filter(
             ~Exists(newer),
-            release__kind=Release.Kind.RELEASED,
             artwork__removed_at=None,
             artwork__student=F("student"),
             review__withdrawal=None,
