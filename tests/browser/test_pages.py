@@ -53,6 +53,12 @@ def path_of(school, page: str) -> str:
     }[page]
 
 
+LOOKS = (
+    ("desktop", "light"),
+    ("phone", "dark"),
+    pytest.param("desktop", "dark", marks=pytest.mark.slow),
+    pytest.param("phone", "light", marks=pytest.mark.slow),
+)
 PAGES = (
     *("home", "classroom", "new assignment", "board", "match", "review", "models", "nowhere"),
     *("release", "report", "export", "family links", "no such link"),
@@ -61,8 +67,7 @@ PAGES = (
 )
 
 
-@pytest.mark.parametrize("color_scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", ["phone", "desktop"])
+@pytest.mark.parametrize(("width", "color_scheme"), LOOKS)
 def test_axe_finds_nothing_and_nothing_sticks_out(school, visit, width, color_scheme):
     page = visit(width, color_scheme=color_scheme)
     for name in PAGES:
@@ -124,8 +129,7 @@ document.getElementById("unsaved").hidden = false;
 document.querySelector("#unsaved p").textContent = "No connection";"""
 
 
-@pytest.mark.parametrize("color_scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", ["phone", "desktop"])
+@pytest.mark.parametrize(("width", "color_scheme"), LOOKS)
 def test_axe_finds_nothing_in_any_state_of_a_review(in_every_state, visit, width, color_scheme):
     page = visit(width, color_scheme=color_scheme)
     for state, path in in_every_state.items():

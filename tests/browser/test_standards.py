@@ -8,8 +8,9 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import drawing
 from tests.browser.test_review import ANNOTATIONS, open_review
-from tests.running_school import RunningSchool, wait_for
+from tests.running_school import RunningSchool, Visitor, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -18,6 +19,9 @@ LEVEL = """SELECT l.level FROM grading_draftlevel l
     JOIN grading_student s ON s.id = a.student_id
     JOIN grading_rubricdimension d ON d.id = l.dimension_id
     WHERE s.display_name = ? AND d.slug = 'line_texture'"""
+SCORED_OF = """SELECT count(*) FROM grading_scoreset c JOIN grading_picture p ON p.id = c.picture_id
+    JOIN grading_artwork a ON a.id = p.artwork_id JOIN grading_student s ON s.id = a.student_id
+    WHERE s.display_name = ?"""
 BLIND = """UPDATE grading_artwork SET blind_first = 1 WHERE student_id =
     (SELECT id FROM grading_student WHERE display_name = ?)"""
 
@@ -108,9 +112,12 @@ def test_the_sheet_works_without_javascript(school, visit):
 
 
 def test_own_eyes_come_first_by_keys_alone(school, visit):
-    school.change(BLIND, "Elif K.")
+    files = [("pictures", "grace l.jpg", drawing(44))]
+    Visitor(school).post(f"{school.empty_board()}upload/", {}, files)
+    wait_for(lambda: school.number(SCORED_OF, "Grace L.") == 1, "the picture is scored")
+    school.change(BLIND, "Grace L.")
     page = visit()
-    open_review(page, school, "Elif K.")
+    open_review(page, school, "Grace L.")
     expect(page.get_by_text("Your eyes first.")).to_be_visible()
     expect(page.locator(".level--proposed")).to_have_count(0)
     for _dimension in range(9):
@@ -121,8 +128,8 @@ def test_own_eyes_come_first_by_keys_alone(school, visit):
     expect(page.locator(".level--proposed").first).to_be_visible()
     page.wait_for_timeout(700)  # a second Enter in the same breath would be taken for the first
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).not_to_have_text("Elif K.")
-    levels = wait_for(lambda: school.rows(ANNOTATIONS, "Elif K."), "the annotations")
+    expect(page.get_by_role("heading", level=1)).not_to_have_text("Grace L.")
+    levels = wait_for(lambda: school.rows(ANNOTATIONS, "Grace L."), "the annotations")
     assert {level for _slug, level, _origin in levels} == {3}
 
 

@@ -94,6 +94,7 @@ def test_the_web_server_is_killed_during_an_upload(school, teacher, board_path):
     every_picture_once(school, 1)
 
 
+@pytest.mark.slow
 def test_everything_is_killed_at_once_and_goes_on_after_the_next_start(tmp_path_factory):
     folder = tmp_path_factory.mktemp("school")
     with RunningSchool(folder) as school:
