@@ -62,7 +62,7 @@ def review(request: SignedInRequest, code: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def level(request: SignedInRequest, code: UUID, dimension: str) -> HttpResponse:
-    artwork = the_artwork(request, code)
+    artwork = to_change(request, code)
     chosen = _dimension(artwork, dimension)
     form = LevelForm(request.POST, dimension=chosen)
     if not form.is_valid():
@@ -103,7 +103,7 @@ def _row_context(
 @login_required
 @require_POST
 def words(request: SignedInRequest, code: UUID) -> HttpResponse:
-    artwork = the_artwork(request, code)
+    artwork = to_change(request, code)
     form = WordsForm(request.POST)
     if not form.is_valid():
         return _page(request, artwork, [_too_long()], form, status=422)
@@ -123,7 +123,7 @@ def words(request: SignedInRequest, code: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def confirm(request: SignedInRequest, code: UUID) -> HttpResponse:
     """Save what is on the page, confirm it, and open the next picture that waits."""
-    artwork = the_artwork(request, code)
+    artwork = to_change(request, code)
     if request.method == "GET":  # somebody signed in again on the way here
         return redirect("grading:review", code)
     form = _review_form(request, artwork)
@@ -141,6 +141,14 @@ def confirm(request: SignedInRequest, code: UUID) -> HttpResponse:
     except CannotConfirm as error:
         return _page(request, artwork, [str(error)], form, status=422)
     return _open_next(request, picture_page(the_artwork(request, code)))
+
+
+def to_change(request: SignedInRequest, code: UUID) -> Artwork:
+    """Enough of it to save something; ``the_artwork`` comes with all that the page shows."""
+    artworks = Artwork.objects.for_user(request.user).select_related(
+        "student", "assignment__classroom__school", "assignment__rubric_version"
+    )
+    return get_object_or_404(artworks, code=code)
 
 
 def the_artwork(request: SignedInRequest, code: UUID) -> Artwork:

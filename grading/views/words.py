@@ -26,14 +26,20 @@ from grading.services.words import (
     with_comment,
     write_again,
 )
-from grading.views.annotations import page_context, save_page, somebody_wrote, the_artwork
+from grading.views.annotations import (
+    page_context,
+    save_page,
+    somebody_wrote,
+    the_artwork,
+    to_change,
+)
 from grading.views.requests import SignedInRequest
 
 
 @login_required
 @require_POST
 def write_words_again(request: SignedInRequest, code: UUID) -> HttpResponse:
-    artwork = the_artwork(request, code)
+    artwork = to_change(request, code)
     form = MannerForm(request.POST)
     if not form.is_valid():
         return _answer(request, code, _("Choose how the words should sound."))
@@ -52,7 +58,7 @@ def write_words_again(request: SignedInRequest, code: UUID) -> HttpResponse:
 @require_POST
 def take_draft(request: SignedInRequest, code: UUID) -> HttpResponse:
     """The words of a draft in the place of what is written."""
-    artwork = the_artwork(request, code)
+    artwork = to_change(request, code)
     if is_hidden(artwork):
         raise Http404
     drafts = FeedbackDraft.objects.filter(score_set__picture__artwork=artwork)
@@ -67,7 +73,7 @@ def take_draft(request: SignedInRequest, code: UUID) -> HttpResponse:
 @require_GET
 def comments(request: SignedInRequest, code: UUID) -> HttpResponse:
     """The teacher's own comments, asked for when they are opened."""
-    artwork = the_artwork(request, code)
+    artwork = to_change(request, code)
     dimensions = artwork.assignment.rubric_version.dimensions.all()
     context = {"artwork": artwork, "bank": bank_of(request.user, list(dimensions))}
     return render(request, "grading/_bank.html", context)
@@ -77,7 +83,7 @@ def comments(request: SignedInRequest, code: UUID) -> HttpResponse:
 @require_POST
 def insert_comment(request: SignedInRequest, code: UUID) -> HttpResponse:
     """One of the teacher's own comments at the end of its field."""
-    artwork = the_artwork(request, code)
+    artwork = to_change(request, code)
     comment = _comment(request)
     if refusal := _save(request, artwork, with_comment(_typed(request), comment)):
         return refusal
@@ -88,7 +94,7 @@ def insert_comment(request: SignedInRequest, code: UUID) -> HttpResponse:
 @require_POST
 def keep_words(request: SignedInRequest, code: UUID) -> HttpResponse:
     """What is written (or marked) in one field becomes a comment of the teacher's own."""
-    artwork = the_artwork(request, code)
+    artwork = to_change(request, code)
     place = request.POST.get("keep", "")
     if place not in BankComment.Place.values:
         return _answer(request, code, _("Say which words to keep."))
@@ -104,7 +110,7 @@ def keep_words(request: SignedInRequest, code: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def forget_comment(request: SignedInRequest, code: UUID) -> HttpResponse:
-    artwork = the_artwork(request, code)
+    artwork = to_change(request, code)
     comment = _comment(request)
     if refusal := _save(request, artwork, _typed(request)):
         return refusal
