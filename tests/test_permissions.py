@@ -171,7 +171,7 @@ def test_what_has_a_token_needs_no_account_and_what_has_a_wrong_one_is_404(clien
     url = url_of(name)
     assert client.get(url).status_code == 200
     token = url.split("/")[2]
-    assert client.get(url.replace(token, "x" + token[1:])).status_code == 404
+    assert client.get(url.replace(token, token.swapcase())).status_code == 404
 
 
 @pytest.mark.parametrize("name", SCOPED)

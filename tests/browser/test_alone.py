@@ -68,7 +68,12 @@ def press(page: Page, name: str) -> None:
         page.keyboard.press("Enter")
 
 
-@pytest.fixture(params=[True, False], ids=["with scripts", "without scripts"])
+@pytest.fixture(
+    params=[
+        pytest.param(True, id="with scripts"),
+        pytest.param(False, id="without scripts", marks=pytest.mark.slow),  # in `make test-all`
+    ]
+)
 def scripts(request) -> bool:
     return request.param
 

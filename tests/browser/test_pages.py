@@ -53,11 +53,12 @@ def path_of(school, page: str) -> str:
     }[page]
 
 
+SLOW = pytest.mark.slow  # in `make test-all`
 LOOKS = (
     ("desktop", "light"),
     ("phone", "dark"),
-    pytest.param("desktop", "dark", marks=pytest.mark.slow),
-    pytest.param("phone", "light", marks=pytest.mark.slow),
+    pytest.param("desktop", "dark", marks=SLOW),
+    pytest.param("phone", "light", marks=SLOW),
 )
 PAGES = (
     *("home", "classroom", "new assignment", "board", "match", "review", "models", "nowhere"),
@@ -129,7 +130,9 @@ document.getElementById("unsaved").hidden = false;
 document.querySelector("#unsaved p").textContent = "No connection";"""
 
 
-@pytest.mark.parametrize(("width", "color_scheme"), LOOKS)
+@pytest.mark.parametrize(
+    ("width", "color_scheme"), [LOOKS[0], pytest.param(*LOOKS[1], marks=SLOW), *LOOKS[2:]]
+)
 def test_axe_finds_nothing_in_any_state_of_a_review(in_every_state, visit, width, color_scheme):
     page = visit(width, color_scheme=color_scheme)
     for state, path in in_every_state.items():
@@ -141,7 +144,9 @@ def test_axe_finds_nothing_in_any_state_of_a_review(in_every_state, visit, width
         assert wide <= 0, f"{state} is {wide} px wider than the {width}"
 
 
-@pytest.mark.parametrize("width_px", [720, 768, 1920])  # 720: 1440 at 200 %
+@pytest.mark.parametrize(
+    "width_px", [720, pytest.param(768, marks=SLOW), pytest.param(1920, marks=SLOW)]
+)  # 720: 1440 at 200 %
 def test_nothing_sticks_out_at_any_width(school, visit, width_px):
     page = visit()
     page.set_viewport_size({"width": width_px, "height": 900})

@@ -57,6 +57,10 @@ class WithoutScripts:
         """axe is a script."""
 
 
+# In `make test-all`.
+WITHOUT_SCRIPTS = pytest.param(WithoutScripts(), "Chloé D.", marks=pytest.mark.slow)
+
+
 def tab_to_radio(page: Page) -> None:
     """The next question; a group that is answered is left behind."""
     for _press in range(20):
@@ -66,7 +70,7 @@ def tab_to_radio(page: Page) -> None:
     raise AssertionError("no Tab leads to a question")
 
 
-@pytest.mark.parametrize(("way", "name"), [(ByKeys(), "Ben T."), (WithoutScripts(), "Chloé D.")])
+@pytest.mark.parametrize(("way", "name"), [(ByKeys(), "Ben T."), WITHOUT_SCRIPTS])
 def test_from_the_question_of_a_family_to_its_answer(school, visit, browser, way, name):
     school.change("DELETE FROM grading_appeal")  # of other tests: in the list they look alike
     teacher = visit(java_script_enabled=way.javascript)
@@ -118,7 +122,7 @@ def test_from_the_question_of_a_family_to_its_answer(school, visit, browser, way
     way.look(family)
 
 
-@pytest.mark.parametrize(("way", "name"), [(ByKeys(), "Ben T."), (WithoutScripts(), "Chloé D.")])
+@pytest.mark.parametrize(("way", "name"), [(ByKeys(), "Ben T."), WITHOUT_SCRIPTS])
 def test_a_report_is_made_and_fetched(school, visit, way, name):
     page = visit(java_script_enabled=way.javascript)
     confirm(page, school, name)
@@ -138,7 +142,10 @@ def examples(school) -> None:
 
 
 @pytest.mark.usefixtures("examples")
-@pytest.mark.parametrize(("way", "role"), [(ByKeys(), "teacher"), (WithoutScripts(), "annotator")])
+@pytest.mark.parametrize(
+    ("way", "role"),
+    [(ByKeys(), "teacher"), pytest.param(WithoutScripts(), "annotator", marks=pytest.mark.slow)],
+)
 def test_an_example_is_answered_and_compared(visit, way, role):
     page = visit(role=role, java_script_enabled=way.javascript)
     page.goto("/practice/")

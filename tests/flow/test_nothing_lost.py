@@ -40,6 +40,7 @@ def test_a_scoring_worker_is_killed_in_mid_batch(school, teacher, board_path):
     every_picture_once(school, PICTURES)
 
 
+@pytest.mark.slow
 def test_the_child_that_scores_is_killed_alone(school, teacher, board_path):
     teacher.post(f"{board_path}upload/", {}, drawings(PICTURES))
     wait_for(lambda: school.number(RUNNING) > 0, "a batch under way")
@@ -50,6 +51,7 @@ def test_the_child_that_scores_is_killed_alone(school, teacher, board_path):
     every_picture_once(school, PICTURES)
 
 
+@pytest.mark.slow
 def test_a_worker_that_prepares_pictures_is_killed(school, teacher, board_path):
     teacher.post(f"{board_path}upload/", {}, drawings(PICTURES))
     wait_for(lambda: school.number("SELECT count(*) FROM grading_picture") > 2, "some prepared")
@@ -57,6 +59,7 @@ def test_a_worker_that_prepares_pictures_is_killed(school, teacher, board_path):
     every_picture_once(school, PICTURES)
 
 
+@pytest.mark.slow
 def test_a_worker_that_froze_wakes_after_its_work_was_done_by_another(school, teacher, board_path):
     teacher.post(f"{board_path}upload/", {}, drawings(PICTURES))
     wait_for(lambda: school.number(RUNNING) > 0, "a batch under way")

@@ -22,6 +22,7 @@ TINY = {
 }
 
 
+@pytest.mark.slow
 def test_every_path_is_measured_in_one_run_and_held_to_its_own_oracle(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

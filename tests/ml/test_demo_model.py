@@ -94,6 +94,7 @@ def test_the_tokenizer_is_the_one_the_prompts_give() -> None:
     assert built.get_vocab() == committed.get_vocab()
 
 
+@pytest.mark.slow
 def test_a_quick_build_writes_a_bundle_that_loads_and_scores(tmp_path: Path) -> None:
     bundle = tmp_path / "model"
     # After so few steps the base answers an activated prompt, which it was not taught, with words.

@@ -131,6 +131,7 @@ def long_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return clone
 
 
+@pytest.mark.slow
 def test_it_runs_in_a_long_path_without_a_server_and_stops_without_a_trace(long_clone):
     serve = Serve(long_clone / "var", root=long_clone, PATH="")
     assert answers(serve.address())
@@ -144,6 +145,7 @@ def test_it_runs_in_a_long_path_without_a_server_and_stops_without_a_trace(long_
     assert not socket_path.parent.exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_leaves_nothing_that_blocks_the_next(long_clone):
     killed = Serve(long_clone / "var", root=long_clone)
     port = killed.address().rstrip("/").rpartition(":")[2]
