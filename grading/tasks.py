@@ -114,9 +114,7 @@ def prepare_picture(job_id: int) -> None:
         with lease_kept([job]), tempfile.TemporaryDirectory() as folder:
             with job.artwork.original.open("rb") as original:
                 made = normalize(cast(BinaryIO, original), Path(folder))
-            picture = _record_picture(job, made)
-            if picture:
-                _propose(picture, made)
+            picture = _record_picture(job, made, _proposal(made))
     except NormalizeError as error:
         job.fail(str(error.reason))
         return
@@ -132,8 +130,8 @@ def prepare_picture(job_id: int) -> None:
         Artwork.objects.filter(pk=job.artwork_id).update(original="")
 
 
-def _propose(picture: Picture, made: NormalizedPicture) -> None:
-    """Say how the photograph could be straightened and lit; the picture does not depend on it."""
+def _proposal(made: NormalizedPicture) -> PhotoProposal | None:
+    """How the photograph could be straightened and lit; the picture does not depend on it."""
     from grading.intake.cleanup import apply_edit, propose_edit
 
     try:
@@ -141,14 +139,13 @@ def _propose(picture: Picture, made: NormalizedPicture) -> None:
             shown = display.convert("RGB")
         proposal = propose_edit(shown)
         if proposal is None:
-            return
+            return None
         buffer = io.BytesIO()
         apply_edit(shown, proposal.edit).save(buffer, "JPEG", quality=85)
     except Exception:
-        log.exception("no proposal for picture %s", picture.pk)
-        return
-    PhotoProposal.objects.create(
-        picture=picture,
+        log.exception("no proposal for %s", made.sha256)
+        return None
+    return PhotoProposal(
         edit=proposal.edit.to_json(),
         sure=proposal.sure,
         reason=proposal.reason,
@@ -179,8 +176,13 @@ def edit_picture(job_id: int) -> None:
         raise
 
 
-def _record_picture(job: IntakeJob | EditJob, made: NormalizedPicture) -> Picture | None:
-    """Store the files and the rows; None if another worker has taken the job over."""
+def _record_picture(
+    job: IntakeJob | EditJob, made: NormalizedPicture, proposal: PhotoProposal | None = None
+) -> Picture | None:
+    """Store the files and the rows; None if another worker has taken the job over.
+
+    The proposal comes with the picture: no list of sure drafts sees one without the other.
+    """
     with ExitStack() as stack:
         files = {
             name: File(stack.enter_context(path.open("rb")), name=path.name)
@@ -192,6 +194,9 @@ def _record_picture(job: IntakeJob | EditJob, made: NormalizedPicture) -> Pictur
         }
         with transaction.atomic():
             picture = job.succeed(width=made.width, height=made.height, sha256=made.sha256, **files)
+            if picture and proposal:
+                proposal.picture = picture
+                proposal.save()
             if picture and (scoring := ScoringJob.objects.request(picture)):
                 send_on_commit(score_pictures, scoring.pk)
     return picture

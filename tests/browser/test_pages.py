@@ -56,7 +56,7 @@ def path_of(school, page: str) -> str:
 SLOW = pytest.mark.slow  # in `make test-all`
 LOOKS = (
     ("desktop", "light"),
-    ("phone", "dark"),
+    pytest.param("phone", "dark", marks=SLOW),
     pytest.param("desktop", "dark", marks=SLOW),
     pytest.param("phone", "light", marks=SLOW),
 )
@@ -130,9 +130,7 @@ document.getElementById("unsaved").hidden = false;
 document.querySelector("#unsaved p").textContent = "No connection";"""
 
 
-@pytest.mark.parametrize(
-    ("width", "color_scheme"), [LOOKS[0], pytest.param(*LOOKS[1], marks=SLOW), *LOOKS[2:]]
-)
+@pytest.mark.parametrize(("width", "color_scheme"), LOOKS)
 def test_axe_finds_nothing_in_any_state_of_a_review(in_every_state, visit, width, color_scheme):
     page = visit(width, color_scheme=color_scheme)
     for state, path in in_every_state.items():

@@ -71,6 +71,7 @@ def tab_to_radio(page: Page) -> None:
 
 
 @pytest.mark.parametrize(("way", "name"), [(ByKeys(), "Ben T."), WITHOUT_SCRIPTS])
+@pytest.mark.slow
 def test_from_the_question_of_a_family_to_its_answer(school, visit, browser, way, name):
     school.change("DELETE FROM grading_appeal")  # of other tests: in the list they look alike
     teacher = visit(java_script_enabled=way.javascript)

@@ -76,6 +76,7 @@ def test_the_broker_is_killed_and_comes_back(school, teacher, board_path):
     every_picture_once(school, PICTURES, timeout_s=150)
 
 
+@pytest.mark.slow
 def test_an_upload_is_accepted_while_the_broker_is_away(school, teacher, board_path):
     stopped = school.kill("broker", signal.SIGSTOP)
     os.killpg(stopped, signal.SIGKILL)

@@ -179,6 +179,7 @@ def run_in_a_process(arguments: list[str], *launcher: str) -> subprocess.Popen[b
     )
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_the_middle_goes_on_to_the_same_weights(
     arguments: Arguments, tmp_path: Path
 ) -> None:
