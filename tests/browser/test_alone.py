@@ -9,6 +9,7 @@ import re
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.conftest import drawing
 from tests.browser.test_review import ANNOTATIONS, open_review, tab_to
@@ -62,10 +63,17 @@ def add(page: Page, school: RunningSchool, name: str, content: bytes, scripts: b
 
 
 def press(page: Page, name: str) -> None:
-    """Go to the link or button of that name, and to the page it opens."""
-    tab_to(page, name)
-    with page.expect_navigation():
-        page.keyboard.press("Enter")
+    """Go to the link or button of that name, and to the page it opens; again if nothing happened,
+    as a person would."""
+    for attempt in (1, 2):
+        tab_to(page, name)
+        try:
+            with page.expect_navigation():
+                page.keyboard.press("Enter")
+            return
+        except PlaywrightTimeout:
+            if attempt == 2:
+                raise
 
 
 @pytest.fixture(
