@@ -72,6 +72,16 @@ def sign_in(page: Page, school: RunningSchool, role: str = "teacher") -> None:
     page.wait_for_url(f"{school.address}/")
 
 
+def axe_finds_nothing(page: Page, name: str) -> None:
+    found = Axe().run(page)
+    assert found.violations_count == 0, f"{name}: {found.generate_report()}"
+
+
+def nothing_sticks_out(page: Page, name: str) -> None:
+    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 0, f"{name} is {wide} px wider than its window"
+
+
 def look_over(page: Page) -> None:
     """The page as it is now, on a phone and a desk, in light and dark: axe, and its width."""
     before = page.viewport_size
@@ -80,10 +90,8 @@ def look_over(page: Page) -> None:
             page.set_viewport_size({"width": width, "height": height})
             page.emulate_media(color_scheme=scheme)
             page.wait_for_timeout(200)  # colors fade into each other
-            found = Axe().run(page)
-            assert found.violations_count == 0, f"{page.url}: {found.generate_report()}"
-            wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-            assert wide <= 0, f"{page.url} is {wide} px wider than the {name}"
+            axe_finds_nothing(page, page.url)
+            nothing_sticks_out(page, f"{page.url} ({name})")
     if before:
         page.set_viewport_size(before)
 

@@ -7,11 +7,10 @@ import re
 import uuid
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import drawing, look_over
+from tests.browser.conftest import axe_finds_nothing, drawing, look_over, nothing_sticks_out
 from tests.intake.photographs import photographed
 from tests.running_school import Visitor, wait_for
 
@@ -74,10 +73,8 @@ def test_axe_finds_nothing_and_nothing_sticks_out(school, visit, width, color_sc
     for name in PAGES:
         page.goto(path_of(school, name))
         page.wait_for_load_state("networkidle")
-        found = Axe().run(page)
-        assert found.violations_count == 0, f"{name}: {found.generate_report()}"
-        wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert wide <= 0, f"{name} is {wide} px wider than the {width}"
+        axe_finds_nothing(page, name)
+        nothing_sticks_out(page, name)
 
 
 @pytest.fixture(scope="session")
@@ -136,10 +133,8 @@ def test_axe_finds_nothing_in_any_state_of_a_review(in_every_state, visit, width
     for state, path in in_every_state.items():
         page.goto(path)
         page.evaluate(OPENED)
-        found = Axe().run(page)
-        assert found.violations_count == 0, f"{state}: {found.generate_report()}"
-        wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert wide <= 0, f"{state} is {wide} px wider than the {width}"
+        axe_finds_nothing(page, state)
+        nothing_sticks_out(page, state)
 
 
 @pytest.mark.parametrize(
@@ -150,8 +145,7 @@ def test_nothing_sticks_out_at_any_width(school, visit, width_px):
     page.set_viewport_size({"width": width_px, "height": 900})
     for name in PAGES:
         page.goto(path_of(school, name))
-        wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert wide <= 0, f"{name} is {wide} px wider than {width_px} px"
+        nothing_sticks_out(page, name)
 
 
 def test_whoever_wants_no_motion_sees_none(school, visit):
@@ -201,8 +195,7 @@ def test_a_chosen_level_is_seen_where_colors_are_the_persons_own(in_every_state,
 def test_axe_finds_nothing_on_the_sign_in_page(visit):
     page = visit("phone", role=None)
     page.goto("/sign-in/")
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    axe_finds_nothing(page, "sign-in")
 
 
 def test_no_page_asks_another_host_for_anything(school, visit):
@@ -240,7 +233,7 @@ def test_a_guide_is_put_away_for_good(school, visit):
 @pytest.mark.parametrize("role", ["administrator", "annotator"])
 def test_the_other_roles_have_a_first_page_too(visit, role):
     page = visit(role=role)
-    assert Axe().run(page).violations_count == 0
+    axe_finds_nothing(page, role)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
 
 
