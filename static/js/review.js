@@ -429,7 +429,10 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 });
 
 document.addEventListener("htmx:afterRequest", (event) => {
-  const { elt, xhr } = event.detail;
+  const { xhr, requestConfig } = event.detail;
+  // Where the answer has replaced what asked, htmx names what stands around it: for the form, no part
+  // of the form.
+  const elt = isSave(event.detail.elt) ? event.detail.elt : requestConfig.elt;
   if (!isSave(elt) || leaving) return;
   saving = Math.max(0, saving - 1);
   const why = reasonOf(xhr);

@@ -163,3 +163,14 @@ def test_other_words_and_kept_comments(school, visit):
     expect(page.locator("#strength")).not_to_have_value("The waves are bold.")
     page.locator("#bank").get_by_role("button", name="Insert").click()
     expect(page.locator("#strength")).to_have_value(re.compile(r" The waves are bold\.$"))
+
+
+def test_words_about_the_child_are_refused_and_nothing_seems_to_be_under_way(school, visit):
+    page = visit()
+    open_review(page, school, "Dev P.")
+    page.locator("#next_step").fill("You are a talented artist.")
+    expect(page.locator("#words-saved")).to_have_text("Saved just now")
+    page.locator("#confirm").click()
+    expect(page.locator("#problems")).to_contain_text("about the child, not about the picture")
+    expect(page.locator("#save-state")).to_have_text("Saved")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Dev P.")
