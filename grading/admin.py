@@ -21,7 +21,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return False
 
 
-@admin.register(models.School, models.Student, models.Assignment)
+@admin.register(models.School, models.SchoolYear, models.Student, models.Assignment)
 class PlainAdmin(admin.ModelAdmin):
     search_fields = ["pk"]
 
@@ -29,6 +29,11 @@ class PlainAdmin(admin.ModelAdmin):
 @admin.register(models.Membership)
 class MembershipAdmin(admin.ModelAdmin):
     list_display = ["user", "school", "role"]
+
+
+class TeachingInline(admin.TabularInline):
+    model = models.Teaching
+    extra = 0
 
 
 class EnrollmentInline(admin.TabularInline):
@@ -39,8 +44,7 @@ class EnrollmentInline(admin.TabularInline):
 @admin.register(models.Classroom)
 class ClassroomAdmin(admin.ModelAdmin):
     list_display = ["name", "year", "school"]
-    filter_horizontal = ["teachers"]
-    inlines = [EnrollmentInline]
+    inlines = [TeachingInline, EnrollmentInline]
 
 
 @admin.register(models.User)

@@ -15,5 +15,7 @@ class MemberBackend(ModelBackend):
         grading = Membership.objects.filter(
             user=OuterRef("pk"), role__in=[Role.TEACHER, Role.ADMINISTRATOR]
         )
-        user = User.objects.annotate(grades=Exists(grading)).filter(pk=user_id).first()
+        administering = Membership.objects.filter(user=OuterRef("pk"), role=Role.ADMINISTRATOR)
+        annotated = User.objects.annotate(grades=Exists(grading), administers=Exists(administering))
+        user = annotated.filter(pk=user_id).first()
         return user if user and self.user_can_authenticate(user) else None

@@ -42,6 +42,8 @@ def _sections(path: str, user: User) -> list[dict[str, Any]]:
     links = [(_("Classes"), reverse("grading:home"))]
     if user.is_staff or getattr(user, "grades", False):  # from grading.backends
         links.append((_("Models"), reverse("grading:models")))
+    if getattr(user, "administers", False):
+        links.append((_("School"), reverse("grading:schools")))
     if user.is_staff:
         links.append((_("Support"), reverse("admin:index")))
     return [{"label": label, "url": url, "current": _is_current(path, url)} for label, url in links]
@@ -50,5 +52,7 @@ def _sections(path: str, user: User) -> list[dict[str, Any]]:
 def _is_current(path: str, url: str) -> bool:
     """Everything that is not a section of its own belongs to the classes."""
     if url == reverse("grading:home"):
-        return not path.startswith(("/support/", reverse("grading:models")))
+        return not path.startswith(("/support/", "/school", reverse("grading:models")))
+    if url == reverse("grading:schools"):
+        return path.startswith("/school")
     return path.startswith(url)

@@ -63,3 +63,18 @@ GUIDES: dict[str, str] = {  # page -> guide, shown until the person puts it away
     "grading:review": "review",
     "grading:class-view": "class-view",
 }
+
+
+@dataclass(frozen=True)
+class Section:
+    """One of the sections of a school's administration."""
+
+    label: Promise
+    url: str  # name of its first page, which takes the school's code
+    pages: tuple[str, ...]  # names of all its pages
+
+
+SCHOOL_SECTIONS: tuple[Section, ...] = (
+    Section(_("Overview"), "school", ("school",)),
+    Section(_("Settings"), "school-settings", ("school-settings",)),
+)

@@ -116,7 +116,7 @@ def reviews_in(job: ReportJob) -> QuerySet[Review]:
     if job.student:
         artworks = artworks.filter(student=job.student)
         if job.year:
-            artworks = artworks.filter(assignment__classroom__year=job.year)
+            artworks = artworks.filter(assignment__classroom__year__name=job.year)
     else:
         artworks = artworks.filter(assignment=job.assignment)
     if job.only_released:

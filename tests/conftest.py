@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,7 @@ from grading.models import (
     Role,
     RubricVersion,
     School,
+    SchoolYear,
     ScoreSet,
     ScoringJob,
     Student,
@@ -65,7 +66,14 @@ def make_user(school: School, role: str, name: str) -> User:
 
 @pytest.fixture
 def school(db) -> School:
-    return School.objects.create(name="Riverside", blind_percent=0)
+    return School.objects.create(name="Riverside", blind_percent=0, drafts_on=True)
+
+
+@pytest.fixture
+def year(school) -> SchoolYear:
+    return SchoolYear.objects.create(
+        school=school, name="2026/27", starts_on=date(2026, 8, 1), ends_on=date(2027, 7, 31)
+    )
 
 
 @pytest.fixture
@@ -101,8 +109,8 @@ def rubric_version(db) -> RubricVersion:
 
 
 @pytest.fixture
-def classroom(school, alice) -> Classroom:
-    classroom = Classroom.objects.create(school=school, name="3B", grade=3, year="2026/27")
+def classroom(school, year, alice) -> Classroom:
+    classroom = Classroom.objects.create(school=school, name="3B", grade=3, year=year)
     classroom.teachers.add(alice)
     for number, name in enumerate(("Amara B.", "Ben T.", "Chloé D."), start=1):
         student = Student.objects.create(school=school, display_name=name, number=str(number))

@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,10 @@ class Builder:
         )
 
         self.pictures = 0
-        self.school = School.objects.create(name="Large school", blind_percent=0)
+        self.school = School.objects.create(name="Large school", blind_percent=0, drafts_on=True)
+        self.year = self.school.years.create(
+            name="2026/27", starts_on=date(2026, 8, 1), ends_on=date(2027, 7, 31)
+        )
         self.teacher = User.objects.create_user("t@example.org", "x", name="T")
         Membership.objects.create(user=self.teacher, school=self.school, role="teacher")
         self.version = RubricVersion.objects.newest("kidsart")
@@ -89,7 +93,7 @@ class Builder:
         from grading.models import Assignment, Classroom, Enrollment, Student
 
         with transaction.atomic():
-            room = Classroom.objects.create(school=self.school, name=name, grade=4, year="2026/27")
+            room = Classroom.objects.create(school=self.school, name=name, grade=4, year=self.year)
             room.teachers.add(self.teacher)
             students = Student.objects.bulk_create(
                 Student(school=self.school, display_name=f"{name} {n:02d}") for n in range(pupils)

@@ -64,7 +64,7 @@ class StudentForm(forms.Form):
         super().__init__(*args, **kwargs)
         student = self.fields["student"]
         assert isinstance(student, forms.ModelChoiceField)
-        student.queryset = Student.objects.filter(enrollments__classroom=assignment.classroom_id)
+        student.queryset = assignment.classroom.students_now()
 
 
 class MatchForm(StudentForm):

@@ -17,17 +17,23 @@ from grading.models.artworks import (
     PhotoProposal,
     Picture,
 )
-from grading.models.audit import AuditEvent
+from grading.models.audit import AuditAnchor, AuditEvent
+from grading.models.consent import Consent, consenting_students
 from grading.models.feedback import BankComment, FeedbackDraft, FeedbackJob, Length, Tone
 from grading.models.frozen import FrozenError, FrozenModel
+from grading.models.invitations import Invitation
 from grading.models.jobs import Heartbeat, Job
 from grading.models.people import (
     Classroom,
     Enrollment,
+    GradeBand,
     Membership,
     Role,
     School,
+    SchoolYear,
     Student,
+    Teaching,
+    Term,
     User,
 )
 from grading.models.portfolio import StudentNote
@@ -40,25 +46,33 @@ from grading.models.releases import (
     ReleasedWork,
 )
 from grading.models.reports import ReportJob
+from grading.models.rights import Amendment, DoomedFile, ErasureReceipt, LegalHold
+from grading.models.rosters import RosterImport
 from grading.models.rubrics import LevelWords, Rubric, RubricDimension, RubricVersion
 from grading.models.scoring import DimensionScore, ScoreSet, ScoringJob
+from grading.models.training import TrainingItem, TrainingSet
 
 __all__ = [
     "AdapterSet",
     "AdapterVersion",
+    "Amendment",
     "Annotation",
     "Appeal",
     "Artwork",
     "Assignment",
+    "AuditAnchor",
     "AuditEvent",
     "BankComment",
     "BaseModel",
     "BlindLook",
     "Classroom",
+    "Consent",
     "DimensionScore",
+    "DoomedFile",
     "DraftLevel",
     "EditJob",
     "Enrollment",
+    "ErasureReceipt",
     "ExampleAnswer",
     "ExampleLevel",
     "ExamplePicture",
@@ -68,9 +82,12 @@ __all__ = [
     "FeedbackJob",
     "FrozenError",
     "FrozenModel",
+    "GradeBand",
     "Heartbeat",
     "IntakeJob",
+    "Invitation",
     "Job",
+    "LegalHold",
     "Length",
     "LevelWords",
     "Membership",
@@ -86,14 +103,21 @@ __all__ = [
     "ReviewTime",
     "ReviewWithdrawal",
     "Role",
+    "RosterImport",
     "Rubric",
     "RubricDimension",
     "RubricVersion",
     "School",
+    "SchoolYear",
     "ScoreSet",
     "ScoringJob",
     "Student",
     "StudentNote",
+    "Teaching",
+    "Term",
     "Tone",
+    "TrainingItem",
+    "TrainingSet",
     "User",
+    "consenting_students",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from pathlib import Path
 
 from django.conf import settings
@@ -36,6 +37,7 @@ class BaseModel(models.Model):
 
 
 class AdapterVersion(FrozenModel):
+    code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     base = models.ForeignKey(BaseModel, models.PROTECT, related_name="adapters")
     dimension = models.ForeignKey(RubricDimension, models.PROTECT, related_name="adapters")
     number = models.PositiveIntegerField()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from datetime import date
 from typing import Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -11,7 +12,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 from django.utils.translation import gettext_lazy as _
 
 
@@ -97,6 +98,17 @@ class School(models.Model):
     minutes_measured = models.BooleanField(
         _("these minutes were measured, not estimated"), default=False
     )
+    # What the machine may do here. Anything new starts off: a school switches it on.
+    scoring_on = models.BooleanField(_("a model proposes levels"), default=True)
+    drafts_on = models.BooleanField(_("words of feedback are proposed"), default=False)
+    training_on = models.BooleanField(
+        _("decisions about consenting students' work may train adapters"), default=False
+    )
+    kept_days = models.PositiveSmallIntegerField(
+        _("days that work is kept after its school year has ended"),
+        default=365,
+        validators=[MinValueValidator(30), MaxValueValidator(3650)],
+    )
 
     objects = SchoolQuerySet.as_manager()
 
@@ -118,13 +130,68 @@ class Membership(models.Model):
         return f"{self.user} ({self.role}) at {self.school}"
 
 
+class SchoolYearQuerySet(models.QuerySet):
+    def for_user(self, user: User) -> Self:
+        """Of the schools that the user administers."""
+        return self.filter(school__in=School.objects.administered_by(user))
+
+    def current(self, day: date) -> Self:
+        return self.filter(starts_on__lte=day, ends_on__gte=day, archived_at=None)
+
+
+class SchoolYear(models.Model):
+    """A year of one school. An archived one is off the lists, and nothing in it changes."""
+
+    code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    school = models.ForeignKey(School, models.CASCADE, related_name="years")
+    name = models.CharField(_("name"), max_length=9)  # 2026/27
+    starts_on = models.DateField(_("first day"))
+    ends_on = models.DateField(_("last day"))
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SchoolYearQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-starts_on", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["school", "name"], name="one_year_of_a_name"),
+            models.CheckConstraint(
+                condition=Q(ends_on__gt=models.F("starts_on")), name="a_year_ends_after_it_starts"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Term(models.Model):
+    code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    year = models.ForeignKey(SchoolYear, models.CASCADE, related_name="terms")
+    name = models.CharField(_("name"), max_length=40)
+    starts_on = models.DateField(_("first day"))
+    ends_on = models.DateField(_("last day"))
+
+    class Meta:
+        ordering = ["starts_on", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["year", "name"], name="one_term_of_a_name"),
+            models.CheckConstraint(
+                condition=Q(ends_on__gt=models.F("starts_on")), name="a_term_ends_after_it_starts"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 def visible_classrooms(user: User, prefix: str = "") -> Q:
     """The rule of who sees a classroom, for any model that leads to one by ``prefix``.
 
-    Its own teachers while they teach at that school, and the school's administrators.
+    Its own teachers while they teach at that school (a substitute up to the last day agreed), and
+    the school's administrators.
     Written as subqueries: joins on both conditions would return rows twice.
     """
-    taught = Classroom.teachers.through.objects.filter(
+    taught = Teaching.objects.current(localdate()).filter(
         user=user,
         classroom__school__memberships__user=user,
         classroom__school__memberships__role=Role.TEACHER,
@@ -139,14 +206,26 @@ class ClassroomQuerySet(models.QuerySet):
     def for_user(self, user: User) -> Self:
         return self.filter(visible_classrooms(user))
 
+    def administered_by(self, user: User) -> Self:
+        return self.filter(school__in=School.objects.administered_by(user))
+
+    def open(self) -> Self:
+        """Those whose year is not archived."""
+        return self.filter(year__archived_at=None)
+
 
 class Classroom(models.Model):
     code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     school = models.ForeignKey(School, models.CASCADE, related_name="classrooms")
     name = models.CharField(_("name"), max_length=80)
-    grade = models.PositiveSmallIntegerField(_("grade"), null=True, blank=True)
-    year = models.CharField(_("school year"), max_length=9)  # 2026/27
-    teachers = models.ManyToManyField(User, related_name="classrooms", blank=True)
+    grade = models.PositiveSmallIntegerField(
+        _("grade"), null=True, blank=True, validators=[MaxValueValidator(13)]
+    )
+    year = models.ForeignKey(SchoolYear, models.PROTECT, related_name="classrooms")
+    sourced_id = models.CharField(max_length=120, blank=True)  # of the system rosters come from
+    teachers: models.ManyToManyField = models.ManyToManyField(
+        User, through="Teaching", related_name="classrooms"
+    )
     students: models.ManyToManyField = models.ManyToManyField(
         "Student", through="Enrollment", related_name="classrooms"
     )
@@ -154,20 +233,78 @@ class Classroom(models.Model):
     objects = ClassroomQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-year", "name"]
+        ordering = ["-year__starts_on", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["school", "year", "name"], name="one_class_of_a_name")
+        ]
 
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_archived(self) -> bool:
+        return self.year.archived_at is not None
+
+    def students_now(self) -> StudentQuerySet:
+        """Who is on its list today. ``students`` also has those who have left it."""
+        return Student.objects.filter(
+            enrollments__in=Enrollment.objects.current().filter(classroom=self)
+        )
+
+
+class TeachingQuerySet(models.QuerySet):
+    def current(self, day: date) -> Self:
+        return self.filter(Q(until=None) | Q(until__gte=day))
+
+
+class Teaching(models.Model):
+    """Who teaches a class; a substitute only up to and including a last day."""
+
+    code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    classroom = models.ForeignKey(Classroom, models.CASCADE, related_name="teachings")
+    user = models.ForeignKey(User, models.CASCADE, related_name="teachings")
+    until = models.DateField(_("last day"), null=True, blank=True)  # null: not a substitute
+
+    objects = TeachingQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["classroom", "user"], name="teaches_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} teaches {self.classroom}"
+
+
+class GradeBand(models.TextChoices):
+    """Grades taken together, as finely as comparisons of children's work need them."""
+
+    K_2 = "k-2", _("kindergarten to grade 2")
+    G3_5 = "3-5", _("grades 3 to 5")
+    G6_8 = "6-8", _("grades 6 to 8")
+    G9_13 = "9-13", _("grade 9 and above")
+
+    @classmethod
+    def of_grade(cls, grade: int | None) -> str:
+        """Blank where no grade is known."""
+        if grade is None:
+            return ""
+        tops = {cls.K_2: 2, cls.G3_5: 5, cls.G6_8: 8}
+        return str(next((band for band, top in tops.items() if grade <= top), cls.G9_13))
+
 
 class StudentQuerySet(models.QuerySet):
     def for_user(self, user: User) -> Self:
-        """Students of the classrooms the user may see, and of an administrator's school."""
+        """Students of the classrooms the user may see, and of an administrator's school.
+
+        A student who has left a class stays visible to its teachers, like the work done in it.
+        """
         enrolled = Enrollment.objects.filter(visible_classrooms(user, "classroom__"))
         administered = Membership.objects.filter(user=user, role=Role.ADMINISTRATOR)
         return self.filter(
             Q(pk__in=enrolled.values("student")) | Q(school__in=administered.values("school"))
         )
+
+    def administered_by(self, user: User) -> Self:
+        return self.filter(school__in=School.objects.administered_by(user))
 
 
 class Student(models.Model):
@@ -177,7 +314,11 @@ class Student(models.Model):
     school = models.ForeignKey(School, models.CASCADE, related_name="students")
     display_name = models.CharField(_("name"), max_length=60)
     number = models.CharField(_("school number"), max_length=20, blank=True)
-    training_consent = models.BooleanField(_("work may be used for training"), default=False)
+    grade_band = models.CharField(
+        _("grade band"), max_length=4, choices=GradeBand.choices, blank=True
+    )
+    sourced_id = models.CharField(max_length=120, blank=True)  # of the system rosters come from
+    left_on = models.DateField(_("left the school on"), null=True, blank=True)
 
     objects = StudentQuerySet.as_manager()
 
@@ -187,10 +328,27 @@ class Student(models.Model):
     def __str__(self) -> str:
         return self.display_name
 
+    @property
+    def training_consent(self) -> bool:
+        """No, unless somebody recorded a yes and nobody a no after it."""
+        newest = self.consents.first()
+        return newest is not None and newest.given
+
+
+class EnrollmentQuerySet(models.QuerySet):
+    def current(self) -> Self:
+        return self.filter(left_on=None)
+
 
 class Enrollment(models.Model):
+    """A student is on the list of a class, from one day on, perhaps to another."""
+
     classroom = models.ForeignKey(Classroom, models.CASCADE, related_name="enrollments")
     student = models.ForeignKey(Student, models.CASCADE, related_name="enrollments")
+    since = models.DateField(default=localdate)
+    left_on = models.DateField(null=True, blank=True)
+
+    objects = EnrollmentQuerySet.as_manager()
 
     class Meta:
         constraints = [

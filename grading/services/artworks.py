@@ -47,7 +47,7 @@ def upload_limits() -> Limits:
 
 
 def roster_of(assignment: Assignment) -> list[RosterEntry]:
-    students = Student.objects.filter(enrollments__classroom=assignment.classroom_id)
+    students = assignment.classroom.students_now()
     return [RosterEntry(s.pk, s.display_name, s.number) for s in students]
 
 

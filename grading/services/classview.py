@@ -336,7 +336,7 @@ def _ranks(values: Sequence[float]) -> list[float]:
 
 def work_of(classroom: Classroom, assignments: Iterable[Assignment]) -> list[AssignmentWork]:
     """Who of the class has no picture yet, assignment by assignment."""
-    students = list(classroom.students.all())
+    students = list(classroom.students_now())
     given: dict[int, set[int | None]] = defaultdict(set)
     counts: Counter[int] = Counter()
     rows = Artwork.objects.kept().filter(assignment__classroom=classroom).order_by()

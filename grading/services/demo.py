@@ -27,10 +27,12 @@ from grading.models import (
     Assignment,
     Classroom,
     Enrollment,
+    GradeBand,
     Membership,
     Role,
     RubricVersion,
     School,
+    SchoolYear,
     ScoreSet,
     Student,
     User,
@@ -94,22 +96,28 @@ def prepare_school() -> School:
     """The rows of the demo school; what is there already stays as it is."""
     if settings.PRODUCTION:
         raise ImproperlyConfigured("The demo school is never set up on a school server.")
-    school, _new = School.objects.get_or_create(name="Riverside Elementary", is_demo=True)
+    school, _new = School.objects.get_or_create(
+        name="Riverside Elementary", is_demo=True, defaults={"drafts_on": True}
+    )
     teacher = _account(school, *ACCOUNTS[0])
     for account in ACCOUNTS[1:]:
         _account(school, *account)
     version = RubricVersion.objects.newest("kidsart")
     today = localdate()
+    year = _school_year(school, today)
     for (name, grade), students in CLASSES.items():
         classroom, new = Classroom.objects.get_or_create(
-            school=school, name=name, defaults={"grade": grade, "year": school_year(today)}
+            school=school, year=year, name=name, defaults={"grade": grade}
         )
         if not new:
             continue
         classroom.teachers.add(teacher)
         for number, student_name in enumerate(students.split(", "), start=1):
             student = Student.objects.create(
-                school=school, display_name=student_name, number=f"{grade}{number:02d}"
+                school=school,
+                display_name=student_name,
+                number=f"{grade}{number:02d}",
+                grade_band=GradeBand.of_grade(grade),
             )
             Enrollment.objects.create(classroom=classroom, student=student)
         for task in TASKS:
@@ -127,9 +135,16 @@ def prepare_school() -> School:
     return school
 
 
-def school_year(day: date) -> str:
+def _school_year(school: School, day: date) -> SchoolYear:
+    """From August to July; the demo school has its classes in the year of its first day."""
+    if found := school.years.filter(classrooms__isnull=False).first():
+        return found
     start = day.year if day.month >= 8 else day.year - 1
-    return f"{start}/{(start + 1) % 100:02d}"
+    return SchoolYear.objects.get_or_create(
+        school=school,
+        name=f"{start}/{(start + 1) % 100:02d}",
+        defaults={"starts_on": date(start, 8, 1), "ends_on": date(start + 1, 7, 31)},
+    )[0]
 
 
 def _account(school: School, role: str, name: str, email: str) -> User:

@@ -153,7 +153,7 @@ def export_of(artworks: QuerySet[Artwork]) -> Export:
     """In a fixed number of queries, however large the class and the year are."""
     found: list[Any] = list(
         in_board_order(with_state(artworks).filter(picture_id__isnull=False)).select_related(
-            "student", "assignment__classroom", "assignment__rubric_version"
+            "student", "assignment__classroom__year", "assignment__rubric_version"
         )
     )
     found.sort(key=lambda a: (a.assignment.made_on, a.assignment.pk))  # stable: by student within
@@ -249,7 +249,7 @@ def _picture(row: Row) -> list[Cell]:
     classroom = row.assignment.classroom
     return [
         str(row.artwork.code), row.student.display_name if row.student else "", classroom.name,
-        classroom.year, row.assignment.title, row.assignment.made_on.isoformat(),
+        classroom.year.name, row.assignment.title, row.assignment.made_on.isoformat(),
     ]  # fmt: skip
 
 
@@ -482,7 +482,7 @@ def _work_record(row: Row) -> dict[str, Any]:
         "uploaded_at": row.artwork.uploaded_at.isoformat(),
         "assignment": row.assignment.title,
         "class": row.assignment.classroom.name,
-        "year": row.assignment.classroom.year,
+        "year": row.assignment.classroom.year.name,
         "made_on": row.assignment.made_on.isoformat(),
         "dimensions": {d.slug: _dimension_record(row, d) for d in row.dimensions},
         "decision": {

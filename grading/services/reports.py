@@ -13,7 +13,7 @@ from grading.models import Artwork, ReportJob, School, Student, User
 def years_of(student: Student, user: User) -> list[str]:
     """School years with work of the student that the user may see, the newest first."""
     years = Artwork.objects.for_user(user).filter(student=student).order_by()
-    found = years.values_list("assignment__classroom__year", flat=True).distinct()
+    found = years.values_list("assignment__classroom__year__name", flat=True).distinct()
     return sorted(found, reverse=True)
 
 

@@ -129,7 +129,7 @@ def _match_page(
 ) -> HttpResponse:
     """``chosen``, ``matched`` and ``before`` are codes of artworks and of a student."""
     tiles = tiles_of(in_board_order(assignment.artworks.kept()))
-    students = list(assignment.classroom.students.all())
+    students = list(assignment.classroom.students_now())
     open_tiles = [tile for tile in tiles if tile.artwork.student is None]
     codes = {str(tile.artwork.code) for tile in tiles}
     pictures: dict[int | None, int] = {}

@@ -14,12 +14,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from grading.forms.people import PreferencesForm, SchoolForm
-from grading.models import Assignment, AuditEvent, Classroom, Role, School, Student
+from grading.models import Assignment, AuditEvent, Classroom, Role, Student
 from grading.services.appeals import open_appeals
 from grading.services.audit import record
 from grading.services.board import Progress, progress_of
 from grading.services.health import machinery_health
 from grading.views.requests import SignedInRequest
+from grading.views.schools import administered_school
 
 NEWEST_ASSIGNMENTS = 4  # of a class on the home page; the others are on the page of the class
 
@@ -49,7 +50,9 @@ class ClassCard:
 def home(request: SignedInRequest) -> HttpResponse:
     classrooms = (
         Classroom.objects.for_user(request.user)
-        .annotate(student_count=Count("enrollments"))
+        .open()
+        .select_related("year")
+        .annotate(student_count=Count("enrollments", filter=Q(enrollments__left_on=None)))
         .prefetch_related("teachers")
     )
     cards = {classroom.pk: ClassCard(classroom) for classroom in classrooms}
@@ -102,7 +105,7 @@ def _assignment_rows(assignments: QuerySet[Assignment]) -> list[AssignmentRow]:
 @login_required
 @require_http_methods(["GET", "POST"])
 def school_settings(request: SignedInRequest, code: UUID) -> HttpResponse:
-    school = get_object_or_404(School.objects.administered_by(request.user), code=code)
+    school = administered_school(request, code)
     form = SchoolForm(request.POST or None, instance=school)
     if request.method == "POST" and form.is_valid():
         _save_settings(request, form)

@@ -235,8 +235,7 @@ def test_a_picture_that_is_just_being_changed_is_not_confirmed(score_set, artwor
 
 @pytest.mark.parametrize("consent", [True, False])
 def test_adapters_learn_only_from_work_that_may_be_used_for_it(artwork, student, alice, consent):
-    student.training_consent = consent
-    student.save()
+    student.consents.create(given=consent, source="paper")
     artwork.refresh_from_db()
     review = confirm_review(artwork, alice)
     assert set(review.annotations.values_list("training_consent", flat=True)) == {consent}

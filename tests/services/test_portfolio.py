@@ -45,7 +45,7 @@ class TestWhichWorksCount:
         self, student, colleague, school, decide, classroom
     ):
         decide(student)
-        other = school.classrooms.create(name="Club", year="2026/27")
+        other = school.classrooms.create(name="Club", year=school.years.get())
         other.teachers.add(colleague)
         other.enrollments.create(student=student)
         portfolio = portfolio_of(student, colleague)

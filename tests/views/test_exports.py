@@ -296,7 +296,7 @@ def test_the_queries_do_not_grow_with_the_class(
 def test_the_file_of_a_student_holds_no_work_of_a_class_that_the_person_may_not_see(
     client, alice, school, student, review, make_picture, rubric_version
 ):
-    elsewhere = Classroom.objects.create(school=school, name="Art club", year="2026/27")
+    elsewhere = Classroom.objects.create(school=school, name="Art club", year=school.years.get())
     Enrollment.objects.create(classroom=elsewhere, student=student)
     theirs = Assignment.objects.create(
         classroom=elsewhere, rubric_version=rubric_version, title="Masks", made_on=date(2026, 9, 1)
