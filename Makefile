@@ -10,6 +10,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && \
 	echo $$python && break; done)
 IN_VENV = .venv/bin/python -m
+ALONE = tests/browser tests/flow tests/run
 
 define need_python
 @test -n "$(PYTHON)" || { \
@@ -29,7 +30,9 @@ run: install ## start everything on this machine; Ctrl-C stops it (PORT, HOST, K
 
 test: install-test lint ## lint, then the whole test suite, with a real browser and a real broker
 	@.ci/system-packages
-	$(IN_VENV) pytest
+	@# Two at a time; what starts whole schools and browsers has the machine to itself afterwards.
+	OMP_NUM_THREADS=1 $(IN_VENV) pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%)
+	$(IN_VENV) pytest $(ALONE)
 
 test-slow: install-test ## only the tests marked slow, which `make test` leaves out
 	@.ci/system-packages

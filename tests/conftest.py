@@ -8,7 +8,10 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from django.apps import apps
+from django.core import serializers
 from django.core.files.base import ContentFile
+from django.db import connection
 from django.utils import translation
 from django.utils.timezone import localdate
 from PIL import Image, ImageDraw
@@ -48,6 +51,26 @@ def _settings(settings, tmp_path):
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+
+
+@pytest.fixture(autouse=True)
+def _seeded(request, django_db_blocker):
+    """A test with real transactions empties every table behind it: put back what migrations made.
+
+    Set up before the database's own fixture, so torn down after it; a mark would come too early.
+    """
+    mark = request.node.get_closest_marker("django_db")
+    assert not (mark and mark.kwargs.get("transaction")), "use the fixture transactional_db"
+    if "transactional_db" not in request.fixturenames:
+        yield
+        return
+    request.getfixturevalue("django_db_setup")
+    models = apps.get_app_config("grading").get_models()
+    with django_db_blocker.unblock():
+        seeds = serializers.serialize("json", [row for m in models for row in m.objects.all()])
+    yield
+    with django_db_blocker.unblock():
+        connection.creation.deserialize_db_from_string(seeds)
 
 
 @pytest.fixture(autouse=True)
