@@ -137,9 +137,7 @@ def test_not_a_byte_of_what_is_refused_is_read(alice):
     assert (response.status_code, reached) == (413, [])
 
 
-def test_a_page_that_takes_files_takes_them_from_who_is_signed_in_only(
-    client, alice, assignment
-):
+def test_a_page_that_takes_files_takes_them_from_who_is_signed_in_only(client, alice, assignment):
     url = reverse("grading:upload", args=[assignment.code])
 
     def send():

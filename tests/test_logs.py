@@ -15,9 +15,7 @@ def line(message: str, *args: object, error: Exception | None = None) -> str:
 
 def test_a_line_break_in_what_a_visitor_sent_makes_no_line():
     told = line("no such file: %s", "a.jpg\r\n2026-01-01 CRITICAL erased\x1b[2J\u2028x")
-    assert told == (
-        "WARNING no such file: a.jpg\\r\\n2026-01-01 CRITICAL erased\\x1b[2J\\u2028x"
-    )
+    assert told == ("WARNING no such file: a.jpg\\r\\n2026-01-01 CRITICAL erased\\x1b[2J\\u2028x")
 
 
 def test_the_lines_of_a_traceback_cannot_pose_as_lines_of_the_log():

@@ -28,9 +28,7 @@ def test_ten_classes_of_thirty_pass_every_limit(settings):
         assert getattr(settings, limit.setting) > count, limit.setting
 
 
-def test_it_counts_what_this_person_did_within_the_hour(
-    settings, alice, bob, student, monkeypatch
-):
+def test_it_counts_what_this_person_did_within_the_hour(settings, alice, bob, student, monkeypatch):
     settings.EXPORTS_AN_HOUR = 2
     for _number in range(2):
         refuse_too_many(alice, EXPORTS)
@@ -128,5 +126,8 @@ def test_a_link_over_the_limit_is_429_and_what_was_filled_in_stays(
 def test_a_stranger_over_the_limit_still_gets_404(client, settings, bob, assignment):
     settings.EXPORTS_AN_HOUR = settings.UPLOADS_AN_HOUR = 0
     client.force_login(bob)
-    assert client.get(reverse("grading:export-file", args=[assignment.code, "long"])).status_code == 404
+    assert (
+        client.get(reverse("grading:export-file", args=[assignment.code, "long"])).status_code
+        == 404
+    )
     assert client.post(reverse("grading:upload", args=[assignment.code])).status_code == 404

@@ -15,7 +15,7 @@ from grading import tasks
 from grading.models import IntakeJob
 from grading.services.artworks import FileOutcome, Outcome, accept_files
 from tests.conftest import jpeg
-from tests.intake.intake_files import png_chunk, png_header, saved, drawing
+from tests.intake.intake_files import drawing, png_chunk, png_header, saved
 
 MB = 1024 * 1024
 
@@ -33,11 +33,13 @@ def png_with(chunk: bytes) -> bytes:
 
 def zip_bomb() -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("bomb.jpg", "w", force_zip64=True) as member:
-            member.write(jpeg())
-            for _n in range(200):
-                member.write(b"\0" * MB)
+    with (
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("bomb.jpg", "w", force_zip64=True) as member,
+    ):
+        member.write(jpeg())
+        for _n in range(200):
+            member.write(b"\0" * MB)
     return buffer.getvalue()
 
 

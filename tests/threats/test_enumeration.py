@@ -57,6 +57,8 @@ def test_what_a_search_is_told_of_another_school_it_does_not_find(
     """Filters of a page take codes; those of another school are as good as none."""
     make_picture()
     client.force_login(bob)
-    page = client.get("/", {"q": "Amara B.", "class": str(assignment.classroom.code)}).content.decode()
+    page = client.get(
+        "/", {"q": "Amara B.", "class": str(assignment.classroom.code)}
+    ).content.decode()
     assert "Amara B." not in page
     assert str(assignment.code) not in page

@@ -29,18 +29,19 @@ def is_number(cell: str) -> bool:
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind != Kind.XLSX])
 @pytest.mark.parametrize("of", ["export-file", "export-class-file"])
-def test_no_cell_of_a_table_begins_like_a_formula(client, alice, url_of, write_everywhere, kind, of):
+def test_no_cell_of_a_table_begins_like_a_formula(
+    client, alice, url_of, write_everywhere, kind, of
+):
     client.force_login(alice)
     url = url_of(f"grading:{of}").replace("/long/", f"/{kind}/")
     for formula in FORMULAS:
         write_everywhere(formula)
         content = client.get(url).getvalue().decode("utf-8-sig")
-        assert "1+1" in content or "HYPERLINK" in content or "SUM" in content or "2+3" in content \
-            or "calc" in content or "1\x00" not in content
-        for row in csv.reader(io.StringIO(content)):
-            for cell in row:
-                harmless = is_number(cell) or not cell.lstrip(" ").startswith(FORMULA_STARTS)
-                assert harmless, (formula, cell)
+        cells = [cell for row in csv.reader(io.StringIO(content)) for cell in row]
+        assert any(formula.strip()[-3:] in cell for cell in cells), "the formula is in the file"
+        for cell in cells:
+            harmless = is_number(cell) or not cell.lstrip(" ").startswith(FORMULA_STARTS)
+            assert harmless, (formula, cell)
 
 
 def test_no_cell_of_the_workbook_is_a_formula_or_a_link(client, alice, url_of, write_everywhere):

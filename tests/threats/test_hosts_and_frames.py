@@ -10,8 +10,19 @@ from django.test import RequestFactory
 from django.urls import reverse
 
 
-@pytest.mark.parametrize("host", ["evil.example", "testserver.evil.example", "testserver@evil.example",
-                                  "testserver:80@evil.example", "testserver\n.evil", "", "a b", "*"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "testserver.evil.example",
+        "testserver@evil.example",
+        "testserver:80@evil.example",
+        "testserver\n.evil",
+        "",
+        "a b",
+        "*",
+    ],
+)
 def test_another_name_in_the_host_header_is_refused(host):
     with pytest.raises(DisallowedHost):
         RequestFactory().get("/", headers={"Host": host}).get_host()

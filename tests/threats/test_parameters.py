@@ -31,7 +31,8 @@ def test_a_child_of_another_school_slips_in_at_no_place_of_a_repeated_field(
     bodies = (
         f"student={mine}&student={theirs}", f"student={theirs}&student={mine}",
         f"student[]={theirs}", f"student={mine},{theirs}", f"student={theirs}%00",
-        f"student={elsewhere.pk}", f"student__pk={elsewhere.pk}", f"student={mine}&student_id={theirs}",
+        f"student={elsewhere.pk}", f"student__pk={elsewhere.pk}",
+        f"student={mine}&student_id={theirs}",
     )  # fmt: skip
     urls = (
         (reverse("grading:match-student", args=[artwork.code]), ""),
@@ -48,7 +49,14 @@ def test_a_level_sent_twice_is_one_level(client, alice, student, make_scored):
     artwork = make_scored(student).picture.artwork
     client.force_login(alice)
     url = reverse("grading:level", args=[artwork.code, "realism"])
-    for body in ("level=1&level=5", "level[]=5", "level=5%00", "level=%2B5", "level=5.0", "level=99"):
+    for body in (
+        "level=1&level=5",
+        "level[]=5",
+        "level=5%00",
+        "level=%2B5",
+        "level=5.0",
+        "level=99",
+    ):
         assert send(client, url, body).status_code < 500
         levels = DraftLevel.objects.filter(draft__artwork=artwork)
         assert levels.count() <= 1
@@ -85,7 +93,9 @@ def test_a_form_changes_the_fields_it_shows_and_no_others(client, administrator,
     assert (alice.is_staff, alice.is_superuser, alice.email) == (False, False, "alice@example.org")
 
 
-def test_a_class_of_another_teacher_is_not_taken_from_a_form(client, alice, colleague, school, year):
+def test_a_class_of_another_teacher_is_not_taken_from_a_form(
+    client, alice, colleague, school, year
+):
     theirs = Classroom.objects.create(school=school, name="4C", year=year)
     theirs.teachers.add(colleague)
     client.force_login(alice)
@@ -103,8 +113,18 @@ def test_a_picture_in_a_field_for_text_and_text_in_one_for_pictures_are_told_apa
     assert not assignment.artworks.exists()
 
 
-@pytest.mark.parametrize("query", ["?artwork=1&artwork=2", "?artwork[]=x", "?removed", "?accepted=x",
-                                   "?matched=%00", "?before=%27%20OR%201=1--", "?year=%00&which=x"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?artwork=1&artwork=2",
+        "?artwork[]=x",
+        "?removed",
+        "?accepted=x",
+        "?matched=%00",
+        "?before=%27%20OR%201=1--",
+        "?year=%00&which=x",
+    ],
+)
 def test_nonsense_in_an_address_is_no_error(client, alice, url_of, query):
     client.force_login(alice)
     for name in ("grading:board", "grading:match", "grading:sheet", "grading:report-student",

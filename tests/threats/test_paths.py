@@ -50,7 +50,9 @@ def test_the_name_of_an_upload_is_never_the_name_of_a_file(client, alice, assign
     assert artwork.original_name == "evil.jpg"
 
 
-@pytest.mark.parametrize("version", ["..", "..%2f..%2fdb.sqlite3", "full/../../x", "%2e%2e", "full%00"])
+@pytest.mark.parametrize(
+    "version", ["..", "..%2f..%2fdb.sqlite3", "full/../../x", "%2e%2e", "full%00"]
+)
 def test_the_address_of_a_picture_leads_to_nothing_else(client, alice, make_picture, version):
     client.force_login(alice)
     assert client.get(f"/pictures/{make_picture().code}/{version}/").status_code == 404

@@ -11,7 +11,7 @@ import io
 import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
-from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+from PIL import ImageDraw, ImageFont, PngImagePlugin
 
 from grading import tasks
 from grading.models import Artwork, FeedbackDraft, IntakeJob, Picture, ScoringJob

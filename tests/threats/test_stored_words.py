@@ -20,7 +20,7 @@ from tests.threats.conftest import written_columns
 
 ATTACKS = (
     "<script>alert(1)</script>",
-    "\"><img src=x onerror=alert(1)>",
+    '"><img src=x onerror=alert(1)>',
     "' onmouseover='alert(1)' style='x",
     "javascript:alert(1)//<svg/onload=alert(1)>",
     "</title></textarea></style><style>*{}</style>",
