@@ -16,7 +16,6 @@ LOCK = ROOT / "requirements.lock"
 COMMAND = [
     *(sys.executable, "-m", "pip_audit", "--requirement", str(LOCK)),
     *("--no-deps", "--disable-pip", "--format", "json", "--progress-spinner", "off"),
-    "--strict",  # a package that cannot be asked about ends the run with an error
 ]
 
 
@@ -47,7 +46,9 @@ def told(packages: list[dict[str, Any]]) -> tuple[int, str]:
     ]
     asked = len(packages) - len(unasked)
     if unasked:
-        lines.append(f"Not asked about: {', '.join(unasked)}.")
+        more = f" and {len(unasked) - 10} more" if len(unasked) > 10 else ""
+        lines.append(f"Not asked about: {', '.join(unasked[:10])}{more}.")
+        lines.append("Of these nothing is known. Run this where pypi.org can be reached.")
     lines.append(f"Asked about {asked} of {len(packages)} packages.")
     if any(p.get("vulns") for p in packages):
         return 1, "\n".join(lines)
