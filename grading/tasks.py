@@ -460,7 +460,7 @@ def _forget_original(pk: int) -> None:
     artwork = Artwork.objects.select_for_update().get(pk=pk)
     if artwork.intake_jobs.open().exists():
         return  # somebody tries it again just now
-    name, has_picture = artwork.original.name, artwork.pictures.exists()
+    name, has_picture = artwork.original.name or "", artwork.pictures.exists()
     Artwork.objects.filter(pk=pk).update(original="")
     if not has_picture:
         sentence = _("This file could not be read and was deleted after a while. Upload it again.")

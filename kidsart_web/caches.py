@@ -68,7 +68,7 @@ class RedisThatMayBeAway(RedisCache):
     def delete_many(self, *args: Any, **kwargs: Any) -> None:
         _or(None, lambda: super(RedisThatMayBeAway, self).delete_many(*args, **kwargs))
 
-    def clear(self) -> bool:
+    def clear(self) -> None:
         raise NotImplementedError("the same server may hold the broker's messages")
 
 

@@ -6,6 +6,7 @@ docs/settings.md and starts with KIDSART_, but for the usual DATABASE_URL.
 
 import os
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 from csp.constants import NONE, SELF
@@ -163,11 +164,13 @@ REPORTS_AN_HOUR = int(os.environ.get("KIDSART_REPORTS_AN_HOUR", 600))
 FAMILY_LINKS_AN_HOUR = int(os.environ.get("KIDSART_FAMILY_LINKS_AN_HOUR", 600))
 
 # Counts who guesses. Each process for itself here; a school server shares it (settings_production).
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
 
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
-CONTENT_SECURITY_POLICY = {
+CONTENT_SECURITY_POLICY: dict[str, dict[str, Any]] = {
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF],
