@@ -2,7 +2,7 @@
 # No path here is absolute: the clone may lie anywhere, also below a folder with spaces in its name.
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-slow test-all lint lock screenshots bench bench-compiled \
+.PHONY: help install run test test-slow test-all lint audit lock screenshots bench bench-compiled \
 	bench-gpu bench-pages keystrokes translations clean
 
 # The first of these that is new enough (a name on the path may be an empty shim).
@@ -51,6 +51,9 @@ lint: install-test ## style, types, and who may import whom
 install-test:
 	$(need_python)
 	@$(PYTHON) .ci/install.py app test
+
+audit: install-test ## ask an advisory service about the locked packages (needs the network)
+	@.venv/bin/python .ci/audit.py
 
 lock: ## resolve all packages anew into requirements.lock
 	$(need_python)

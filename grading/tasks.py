@@ -13,6 +13,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -26,6 +27,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 from django.db.models.fields.files import FieldFile
 from django.utils import translation
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 from PIL import Image
@@ -437,6 +439,47 @@ def sweep() -> None:
     waiting = Artwork.objects.kept().filter(~Q(original=""), intake_jobs=None)
     for artwork in waiting[:RESEND_AT_MOST]:
         send(prepare_picture, IntakeJob.objects.create(artwork=artwork).pk)
+
+
+@shared_task
+def forget_originals() -> None:
+    """Delete uploaded files that are of no more use: with their metadata they say where a child
+    was, and when."""
+    kept_until = now() - timedelta(hours=settings.ORIGINAL_KEPT_HOURS)
+    stored = Artwork.objects.exclude(original="")
+    made = stored.filter(pictures__isnull=False)  # a worker stopped just before it deleted the file
+    failed = Q(intake_jobs__status=Job.Status.FAILED) | Q(removed_at__isnull=False)
+    never = stored.filter(failed, uploaded_at__lt=kept_until)
+    for pk in {*made.values_list("pk", flat=True), *never.values_list("pk", flat=True)}:
+        _forget_original(pk)
+    _forget_strays(kept_until)
+
+
+@transaction.atomic
+def _forget_original(pk: int) -> None:
+    artwork = Artwork.objects.select_for_update().get(pk=pk)
+    if artwork.intake_jobs.open().exists():
+        return  # somebody tries it again just now
+    name, has_picture = artwork.original.name or "", artwork.pictures.exists()
+    Artwork.objects.filter(pk=pk).update(original="")
+    if not has_picture:
+        sentence = _("This file could not be read and was deleted after a while. Upload it again.")
+        IntakeJob.objects.create(
+            artwork=artwork, status=Job.Status.FAILED, error=sentence, finished_at=now()
+        )
+    transaction.on_commit(partial(default_storage.delete, name))
+
+
+def _forget_strays(kept_until: datetime) -> None:
+    """Files that no row leads to: the web process was killed between the two."""
+    if not default_storage.exists("originals"):
+        return
+    _folders, files = default_storage.listdir("originals")
+    names = {f"originals/{file}" for file in files}
+    known = set(Artwork.objects.exclude(original="").values_list("original", flat=True))
+    for name in names - known:
+        if default_storage.get_modified_time(name) < kept_until:
+            default_storage.delete(name)
 
 
 def _sweep(

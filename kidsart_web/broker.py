@@ -119,7 +119,8 @@ def _version_of(server: Path) -> str:
 
 
 def _new_socket_folder() -> Path:
-    for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):
+    # mkdtemp makes a folder of its own there, which nobody else may enter.
+    for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):  # noqa: S108
         if base and len(os.fsencode(base)) < LONGEST_SOCKET_PATH - 40 and os.access(base, os.W_OK):
             return Path(tempfile.mkdtemp(prefix=SOCKET_FOLDER_PREFIX, dir=base))
     raise NoServer("there is no folder with a short name for the broker's socket")

@@ -6,6 +6,7 @@ docs/settings.md and starts with KIDSART_, but for the usual DATABASE_URL.
 
 import os
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 from csp.constants import NONE, SELF
@@ -42,6 +43,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "grading.guards.add_headers",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -52,7 +54,12 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "grading.middleware.remember_client_address",
+    "grading.guards.refuse_large_bodies",  # before anything reads the body, after who it is
+    "grading.guards.SayTooMany",
 ]
+# How many proxies stand in front; each adds what it sees to X-Forwarded-For. 0: none, and the
+# header is not looked at.
+TRUSTED_PROXIES = int(os.environ.get("KIDSART_TRUSTED_PROXIES", 0))
 
 ROOT_URLCONF = "kidsart_web.urls"
 WSGI_APPLICATION = "kidsart_web.wsgi.application"
@@ -108,6 +115,8 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_NAME = "kidsart_session"
 CSRF_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_HTTPONLY = True
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
@@ -133,19 +142,45 @@ UPLOAD_MAX_ARCHIVE_BYTES = 1024 * 1024 * 1024
 UPLOAD_MAX_PIXELS = 80_000_000
 SCHOOL_QUOTA_BYTES = int(os.environ.get("KIDSART_SCHOOL_QUOTA_BYTES", 50 * 1024**3))
 DATA_UPLOAD_MAX_NUMBER_FILES = 600
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000  # two a photograph on the page of a very large class set
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # of all fields but files
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+# How large a whole body may be, by the name of its page; refused before it is read. With a little
+# room for what surrounds the files.
+BODY_MAX_BYTES_ANONYMOUS = 256 * 1024
+BODY_MAX_BYTES_SIGNED_IN = 10 * 1024 * 1024  # a roster of thousands
+BODY_MAX_BYTES = {
+    "grading:upload": UPLOAD_MAX_ARCHIVE_BYTES + BODY_MAX_BYTES_ANONYMOUS,
+    "grading:replace": UPLOAD_MAX_PICTURE_BYTES + BODY_MAX_BYTES_ANONYMOUS,
+}
+# A file that never became a picture (it was damaged, or removed at once) is not kept for long. One
+# that did is gone at once.
+ORIGINAL_KEPT_HOURS = int(os.environ.get("KIDSART_ORIGINAL_KEPT_HOURS", 72))
+
+# What one person does within an hour. Ten classes of 30 are 300 pictures, 300 links and 60 files.
+UPLOADS_AN_HOUR = int(os.environ.get("KIDSART_UPLOADS_AN_HOUR", 2000))
+EXPORTS_AN_HOUR = int(os.environ.get("KIDSART_EXPORTS_AN_HOUR", 600))
+REPORTS_AN_HOUR = int(os.environ.get("KIDSART_REPORTS_AN_HOUR", 600))
+FAMILY_LINKS_AN_HOUR = int(os.environ.get("KIDSART_FAMILY_LINKS_AN_HOUR", 600))
+
+# Counts who guesses. Each process for itself here; a school server shares it (settings_production).
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
 
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
-CONTENT_SECURITY_POLICY = {
+CONTENT_SECURITY_POLICY: dict[str, dict[str, Any]] = {
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
-        "img-src": [SELF, "blob:", "data:"],
+        "img-src": [SELF],
         "font-src": [SELF],
         "connect-src": [SELF],
         "manifest-src": [SELF],
+        "object-src": [NONE],
+        "frame-src": [NONE],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
@@ -182,7 +217,12 @@ CELERY_BEAT_SCHEDULE = {
         "task": "grading.tasks.sweep",
         "schedule": 10.0,
         "options": {"expires": 30},  # a pile of old sweeps after an outage helps nobody
-    }
+    },
+    "forget-originals": {
+        "task": "grading.tasks.forget_originals",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
 }
 
 JOB_LEASE_S = float(os.environ.get("KIDSART_JOB_LEASE_S", 60))  # renewed every third of it
@@ -199,7 +239,12 @@ DEMO_ACCOUNTS_FILE = DATA_DIR / "demo-accounts.json"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "kidsart_web.logs.OneLine",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {name: {"level": "WARNING"} for name in ("weasyprint", "fontTools")},

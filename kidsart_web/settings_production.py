@@ -5,7 +5,7 @@ import os
 from django.core.exceptions import ImproperlyConfigured
 
 from kidsart_web.settings import *  # noqa: F403
-from kidsart_web.settings import DEMO_ACCOUNTS_FILE
+from kidsart_web.settings import CELERY_BROKER_URL, CONTENT_SECURITY_POLICY, DEMO_ACCOUNTS_FILE
 
 PRODUCTION = True
 DEBUG = False
@@ -36,3 +36,24 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
+LANGUAGE_COOKIE_SECURE = True
+# A browser takes a cookie of such a name from this very host alone, and over HTTPS alone.
+SESSION_COOKIE_NAME = "__Host-kidsart_session"
+CSRF_COOKIE_NAME = "__Host-csrftoken"
+CONTENT_SECURITY_POLICY["DIRECTIVES"]["upgrade-insecure-requests"] = True
+
+# Shared by all web processes. The broker's server can hold these few numbers, too. Where it is
+# away nothing is counted, and nothing else happens.
+CACHE_URL = os.environ.get("KIDSART_CACHE_URL") or CELERY_BROKER_URL
+CACHES = {
+    "default": {
+        "BACKEND": "kidsart_web.caches.RedisThatMayBeAway",
+        "LOCATION": CACHE_URL.replace("redis+socket://", "unix://"),
+        "KEY_PREFIX": "kidsart",
+        "OPTIONS": {
+            "serializer": "kidsart_web.caches.JSONSerializer",
+            "socket_connect_timeout": 1,
+            "socket_timeout": 1,
+        },
+    }
+}

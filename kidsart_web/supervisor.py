@@ -319,7 +319,10 @@ def _born(pid: int) -> str:
             return "" if state == "Z" else fields[18]
         return ""
     row = subprocess.run(
-        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+        ["ps", "-o", "lstart=", "-p", str(pid)],  # noqa: S607  its folder differs between systems
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return row.stdout.strip()
 

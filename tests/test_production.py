@@ -1,5 +1,6 @@
 """A school server does not start where that would be unsafe."""
 
+import json
 import os
 import subprocess
 import sys
@@ -68,3 +69,25 @@ def test_the_demo_school_is_never_set_up_on_a_school_server(db, settings):
     settings.PRODUCTION = True
     with pytest.raises(ImproperlyConfigured, match="never set up on a school server"):
         call_command("prepare_demo")
+
+
+def test_cookies_headers_and_cache_are_those_of_a_school_server(tmp_path):
+    asked = [
+        "SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE",
+        "LANGUAGE_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY", "SESSION_COOKIE_SAMESITE",
+        "CSRF_COOKIE_SAMESITE", "SECURE_HSTS_SECONDS", "SECURE_SSL_REDIRECT",
+    ]  # fmt: skip
+    code = (
+        "import json, django; django.setup(); from django.conf import settings as s;"
+        f"print(json.dumps([*(getattr(s, name) for name in {asked}),"
+        "s.CONTENT_SECURITY_POLICY['DIRECTIVES']['upgrade-insecure-requests'],"
+        "s.SESSION_COOKIE_PATH, s.SESSION_COOKIE_DOMAIN, s.CSRF_COOKIE_DOMAIN,"
+        "s.CACHES['default']['LOCATION']]))"
+    )
+    env = {"PATH": os.environ["PATH"], "KIDSART_DATA_DIR": str(tmp_path), **SAFE}
+    env["KIDSART_BROKER_URL"] = "redis://redis.school.example/0"
+    said = subprocess.check_output([sys.executable, "-c", code], env=env, text=True)
+    assert json.loads(said) == [
+        "__Host-kidsart_session", "__Host-csrftoken", True, True, True, True, "Lax", "Lax",
+        31536000, True, True, "/", None, None, "redis://redis.school.example/0",
+    ]  # fmt: skip

@@ -23,6 +23,7 @@ from grading.intake.names import RosterEntry, match_student, safe_name
 from grading.models import Artwork, Assignment, AuditEvent, IntakeJob, School, Student, User
 from grading.models.artworks import is_blind_first
 from grading.services.audit import record
+from grading.services.limits import UPLOADS, TooMany, refuse_too_many
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ def _accept_checked(
     student: Student | None = None,
 ) -> Artwork:
     refuse_over_quota(assignment.classroom.school, facts.size_bytes)
+    _refuse_too_many(by)
     if same := _same_content(assignment, facts):
         raise AlreadyUploaded(same)
     try:
@@ -161,6 +163,14 @@ def refuse_over_quota(school: School, size_bytes: int) -> None:
             _("The school's space for pictures is used up. Ask an administrator for more."),
             code="quota",
         )
+
+
+def _refuse_too_many(by: User) -> None:
+    """Of a ZIP, those before the last place are taken, and each other one is told."""
+    try:
+        refuse_too_many(by, UPLOADS)
+    except TooMany as too_many:
+        raise RefusedUpload(str(too_many), code="too_many") from too_many
 
 
 def _store(

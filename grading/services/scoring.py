@@ -22,7 +22,7 @@ def request_scoring(picture: Picture) -> ScoringJob | None:
 @transaction.atomic
 def try_again(artwork: Artwork, by: User) -> IntakeJob | ScoringJob | None:
     """Do the failed step of this artwork once more, as a new job; None if nothing failed."""
-    Artwork.objects.select_for_update().get(pk=artwork.pk)
+    artwork = Artwork.objects.select_for_update().get(pk=artwork.pk)
     picture = artwork.pictures.last()
     if picture is None:
         return _prepare_again(artwork, by)

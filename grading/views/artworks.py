@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from urllib.parse import quote, urlencode
@@ -21,6 +22,7 @@ from grading.models import Artwork, Assignment, AuditEvent, Classroom, Picture, 
 from grading.services.artworks import accept_files, match_artwork
 from grading.services.audit import record
 from grading.services.board import in_board_order, tiles_of
+from grading.services.limits import UPLOADS, refuse_too_many
 from grading.views.requests import SignedInRequest
 
 PICTURE_VERSIONS = ("full", "display", "thumbnail")
@@ -63,6 +65,7 @@ def upload(request: SignedInRequest, code: UUID) -> HttpResponse:
     assignment = get_object_or_404(
         Assignment.objects.for_user(request.user).select_related("classroom__school"), code=code
     )
+    refuse_too_many(request.user, UPLOADS)
     outcomes = accept_files(assignment, request.FILES.getlist("pictures"), request.user)
     template = "grading/_upload_results.html" if _is_script(request) else "grading/upload.html"
     return render(request, template, {"assignment": assignment, "outcomes": outcomes})
@@ -179,7 +182,16 @@ def send_image(request: HttpRequest, file: FieldFile, etag: str) -> HttpResponse
     return response
 
 
+def is_stored_picture(name: str) -> bool:
+    """Whether a web server that is handed this name stays among the pictures."""
+    parts = name.split("/")
+    kept = parts[0] in ("pictures", "examples") and len(parts) > 1
+    return kept and all(re.fullmatch(r"\w[\w.-]*", part, re.ASCII) for part in parts)
+
+
 def _sent(file: FieldFile) -> HttpResponseBase:
+    if not is_stored_picture(file.name or ""):
+        raise Http404
     if settings.ACCEL_REDIRECT_PREFIX:  # the web server in front of us sends the file
         response = HttpResponse(content_type="image/jpeg")
         response["X-Accel-Redirect"] = settings.ACCEL_REDIRECT_PREFIX + quote(file.name or "")

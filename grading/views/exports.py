@@ -30,6 +30,7 @@ from grading.services.exports import (
     table,
     workbook,
 )
+from grading.services.limits import EXPORTS, refuse_too_many
 from grading.views.requests import SignedInRequest
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -54,6 +55,7 @@ def export(request: SignedInRequest, code: UUID) -> HttpResponse:
 def export_file(request: SignedInRequest, code: UUID, kind: str) -> HttpResponseBase:
     assignment = _assignment(request, code)
     chosen = _kind(kind)
+    refuse_too_many(request.user, EXPORTS)
     export = export_of(assignment.artworks.kept())
     record(
         request.user, AuditEvent.Verb.EXPORTED, assignment, assignment.classroom.school,
@@ -82,6 +84,7 @@ def export_class(request: SignedInRequest, code: UUID) -> HttpResponse:
 def export_class_file(request: SignedInRequest, code: UUID, kind: str) -> HttpResponseBase:
     classroom = _classroom(request, code)
     chosen = _kind(kind)
+    refuse_too_many(request.user, EXPORTS)
     export = export_of(_artworks(classroom))
     record(
         request.user, AuditEvent.Verb.EXPORTED, classroom, classroom.school,
@@ -96,6 +99,7 @@ def export_student(request: SignedInRequest, code: UUID) -> HttpResponseBase:
     """One student's work as JSON, as far as the user may see it."""
     students = Student.objects.for_user(request.user).select_related("school")
     student = get_object_or_404(students, code=code)
+    refuse_too_many(request.user, EXPORTS)
     export = export_of(Artwork.objects.for_user(request.user).filter(student=student))
     record(
         request.user, AuditEvent.Verb.EXPORTED, student, student.school,

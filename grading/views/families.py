@@ -31,6 +31,7 @@ from grading.services.families import (
     released_to,
     revoke_link,
 )
+from grading.services.limits import LINKS, TooMany, refuse_too_many
 from grading.views.artworks import PICTURE_VERSIONS, send_picture
 from grading.views.requests import SignedInRequest
 from grading.works import Work
@@ -51,6 +52,11 @@ def family_links(request: SignedInRequest, code: UUID) -> HttpResponse:
     form = FamilyLinkForm(request.POST)
     if not form.is_valid():
         return _links_page(request, student, form, status=422)
+    try:
+        refuse_too_many(request.user, LINKS)
+    except TooMany as too_many:
+        form.add_error(None, str(too_many))  # what was filled in stays on the page
+        return _links_page(request, student, form, status=429)
     made = create_link(student, request.user, **form.cleaned_data)
     if made is None:
         messages.info(request, _("This link was made before, and its address shown once."))

@@ -15,6 +15,7 @@ from grading.forms.reports import ReportForm
 from grading.intake.names import safe_name
 from grading.models import Assignment, AuditEvent, ReportJob, Student
 from grading.services.audit import record
+from grading.services.limits import EXPORTS, REPORTS, refuse_too_many
 from grading.services.reports import request_report, school_of, years_of
 from grading.views.requests import SignedInRequest
 from grading.works import report_title, reviews_in, works_of
@@ -40,6 +41,7 @@ def report_class(request: SignedInRequest, code: UUID) -> HttpResponse:
 def _report(request: SignedInRequest, job: ReportJob, years: Sequence[str] = ()) -> HttpResponse:
     """A POST asks for the PDF; a GET is the page that prints, of the same works."""
     if request.method == "POST":
+        refuse_too_many(request.user, REPORTS)
         asked = request_report(ReportForm(request.POST, instance=job, years=years).job())
         return redirect("grading:report", asked.code)
     said = request.GET or {"year": years[0] if years else ""}
@@ -76,6 +78,7 @@ def report_file(request: SignedInRequest, code: UUID) -> HttpResponseBase:
     job = _job(request, code)
     if not job.is_there:
         return redirect("grading:report", code)
+    refuse_too_many(request.user, EXPORTS)
     try:
         file = job.file.open("rb")
     except FileNotFoundError:

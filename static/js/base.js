@@ -3,14 +3,21 @@
 
 const TOAST_MS = 8000;
 
-function showToast(name) {
+function showToast(name, sentence = "") {
   const template = document.getElementById(`toast-${name}`);
   const place = document.getElementById("toasts");
   if (!template || !place || place.querySelector(`[data-toast="${name}"]`)) return;
   const toast = template.content.firstElementChild.cloneNode(true);
+  if (sentence) toast.textContent = sentence;
   toast.dataset.toast = name;
   place.append(toast);
   setTimeout(() => toast.remove(), TOAST_MS);
+}
+
+/** What the server says of a request that is too large, or comes too often. */
+function sentenceOf(xhr) {
+  const plain = (xhr.getResponseHeader("Content-Type") || "").startsWith("text/plain");
+  return plain && [413, 429].includes(xhr.status) ? xhr.responseText : "";
 }
 
 // A session that ended answers a fragment with the sign-in page; that must not land in a tile.
@@ -25,7 +32,8 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 document.addEventListener("htmx:sendError", () => showToast("offline"));
 document.addEventListener("htmx:timeout", () => showToast("offline"));
 document.addEventListener("htmx:responseError", (event) => {
-  showToast(event.detail.xhr.status === 403 ? "signed-out" : "failed");
+  const { xhr } = event.detail;
+  showToast(xhr.status === 403 ? "signed-out" : "failed", sentenceOf(xhr));
 });
 
 document.addEventListener("click", (event) => {

@@ -8,7 +8,7 @@
 
   const AT_ONCE = 2;
   const RETRY_AFTER_MS = [1000, 3000, 9000];
-  const TRY_LATER = [0, 408, 429, 502, 503, 504]; // 0: the connection broke
+  const TRY_LATER = [0, 408, 502, 503, 504]; // 0: the connection broke
   const MB = 1024 * 1024;
 
   const words = form.dataset;
@@ -89,7 +89,7 @@
 
   // Signing in again changes the token, so the page's own may be out of date: the cookie never is.
   function csrfToken() {
-    const cookie = document.cookie.match(/(?:^|;\s*)csrftoken=([^;]+)/);
+    const cookie = document.cookie.match(/(?:^|;\s*)(?:__Host-)?csrftoken=([^;]+)/);
     return cookie ? cookie[1] : form.querySelector("[name=csrfmiddlewaretoken]").value;
   }
 
@@ -105,7 +105,7 @@
     } else if (xhr.status === 404) {
       stop(item, words.gone, { canTryAgain: false });
     } else {
-      stop(item, words.failed);
+      stop(item, sentenceOf(xhr) || words.failed);
     }
     work();
   }

@@ -411,7 +411,7 @@ document.addEventListener("htmx:configRequest", (event) => {
     event.detail.formData.set("marked", marked);
   }
   // Signing in again in another tab makes a new token; the one on this page is then too old.
-  const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/);
+  const token = document.cookie.match(/(?:^|; )(?:__Host-)?csrftoken=([^;]+)/);
   if (!token) return;
   const { headers, formData } = event.detail;
   headers["X-CSRFToken"] = token[1];

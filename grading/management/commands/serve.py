@@ -29,7 +29,7 @@ from kidsart_web.celery import app
 from kidsart_web.supervisor import Held, Program, ProgramFailed, Supervisor, hold, stop_leftovers
 
 FIRST_PAGE_TIMEOUT_S = 60
-EVERYWHERE = ("0.0.0.0", "::")
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  recognized, to warn about it
 
 
 class Command(BaseCommand):
@@ -323,7 +323,7 @@ def _host_names(listener: socket.socket) -> list[str]:
 
 def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  the way back
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
@@ -347,7 +347,7 @@ def _who_holds(holder: dict[str, str]) -> str:
 def _page_answers(supervisor: Supervisor, listener: socket.socket) -> Callable[[], bool]:
     """A question to ask again and again; raises CommandError when the answer will stay no."""
     host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  the way back
     deadline = time.monotonic() + FIRST_PAGE_TIMEOUT_S
 
     def asked() -> bool:
