@@ -43,6 +43,7 @@ from ml.interface import DimensionScore, PictureScores
 def _settings(settings, tmp_path):
     translation.deactivate()  # what the last request of another test has left behind
     settings.MEDIA_ROOT = tmp_path / "media"
+    settings.ERASURES_FILE = tmp_path / "erasures.jsonl"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES = {
         **settings.STORAGES,

@@ -17,7 +17,7 @@ from grading.models import Assignment, AuditEvent, ReportJob, Student
 from grading.services.audit import record
 from grading.services.reports import request_report, school_of, years_of
 from grading.views.requests import SignedInRequest
-from grading.works import report_title, reviews_in, works_of
+from grading.works import report_title, reviews_in, with_amendments, works_of
 
 
 @login_required
@@ -44,7 +44,7 @@ def _report(request: SignedInRequest, job: ReportJob, years: Sequence[str] = ())
         return redirect("grading:report", asked.code)
     said = request.GET or {"year": years[0] if years else ""}
     form = ReportForm(said, instance=job, years=years)
-    works = works_of(reviews_in(form.job()))
+    works = with_amendments(works_of(reviews_in(form.job())))
     about = job.student or job.assignment
     assert about is not None
     record(request.user, AuditEvent.Verb.VIEWED, about, school_of(job), report=True)
@@ -54,6 +54,7 @@ def _report(request: SignedInRequest, job: ReportJob, years: Sequence[str] = ())
         "title": report_title(job),
         "form": form,
         "works": works,
+        "amendments": job.student.amendments.all() if job.student else [],
         "proposed": any(work.proposed for work in works),
         "demo_model": any(work.demo for work in works),
         "without_picture_owner": sum(work.student is None for work in works),
