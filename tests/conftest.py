@@ -262,3 +262,12 @@ def decide(classroom, rubric_version, make_picture, alice) -> Callable[..., Revi
         return confirm_review(artwork, by or alice)
 
     return make
+
+
+@pytest.fixture
+def lived(student, make_scored, alice, colleague, administrator) -> Student:
+    """Amara, with at least one row of every kind that can lead to a student."""
+    from tests.a_year import live_a_year
+
+    live_a_year(student, make_scored, alice, colleague, administrator)
+    return student
