@@ -67,9 +67,11 @@ def make_pdf(works: Sequence[Work], title: str, paper: str) -> bytes:
                 "radar": drawing if work.radar else "",
             }
         )
+    student = works[0].student
     context = {
         "title": title,
         "pages": pages,
+        "amendments": student.amendments.all() if student else [],
         "of_one": len({work.student for work in works}) == 1,
         "language": get_language(),
         "bidi": get_language_bidi(),

@@ -49,6 +49,9 @@ SCREENS: tuple[Screen, ...] = (
             "export-student")),
     Screen("practice", _("Practice"), _("Compare your eye with the rubric"),
            ("practice", "practice-example")),
+    Screen("privacy", _("Privacy"), _("Consent, a copy, a correction, erasing"),
+           ("school-privacy", "student-privacy", "class-consents", "retention", "holds", "receipts",
+            "receipt", "erase", "student-record", "consent", "amend", "hold-student")),
     Screen("settings", _("School settings"), _("What an administrator decides"),
            ("school-settings",)),
     Screen("models", _("Models"), _("What scores, and since when"), ("models",)),
@@ -76,5 +79,11 @@ class Section:
 
 SCHOOL_SECTIONS: tuple[Section, ...] = (
     Section(_("Overview"), "school", ("school",)),
+    Section(
+        _("Privacy"), "school-privacy",
+        ("school-privacy", "student-privacy", "consent", "amend", "hold-student", "erase",
+         "student-record", "class-consents", "retention", "holds", "receipts", "receipt"),
+    ),
     Section(_("Settings"), "school-settings", ("school-settings",)),
-)
+)  # fmt: skip
+SCHOOL_PAGES = {f"grading:{name}" for section in SCHOOL_SECTIONS for name in section.pages}

@@ -11,8 +11,9 @@ import io
 import logging
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 from django.db.models.fields.files import FieldFile
@@ -42,6 +44,7 @@ from grading.intake.normalize import (
 from grading.models import (
     AdapterSet,
     Artwork,
+    DoomedFile,
     EditJob,
     FeedbackDraft,
     FeedbackJob,
@@ -52,8 +55,10 @@ from grading.models import (
     ReportJob,
     ScoreSet,
     ScoringJob,
+    StudentExport,
 )
-from grading.works import report_title, reviews_in, works_of
+from grading.models.artworks import picture_path
+from grading.works import report_title, reviews_in, with_amendments, works_of
 from ml.errors import BundleError
 from ml.feedback import Manner, compose
 from ml.interface import PictureFailure, PictureScores
@@ -104,6 +109,11 @@ def lease_kept(jobs: Sequence[Job]) -> Iterator[None]:
         thread.join()
 
 
+def _erased(job: Job) -> bool:
+    """The student was erased while a worker was at it: there is nothing left to do, or to tell."""
+    return not type(job).objects.filter(pk=job.pk).exists()
+
+
 # ---------------------------------------------------------------------------------------- intake
 @shared_task
 def prepare_picture(job_id: int) -> None:
@@ -120,11 +130,12 @@ def prepare_picture(job_id: int) -> None:
     except NormalizeError as error:
         job.fail(str(error.reason))
         return
-    except FileNotFoundError:
-        job.fail(_("The uploaded file is no longer there. Upload it again."))
-        raise
-    except Exception:
-        job.fail(_("This picture could not be opened. Save it as JPEG and upload it again."))
+    except Exception as error:
+        sentence = _("This picture could not be opened. Save it as JPEG and upload it again.")
+        if isinstance(error, FileNotFoundError):
+            sentence = _("The uploaded file is no longer there. Upload it again.")
+        if not job.fail(sentence) and _erased(job):
+            return
         raise
     if picture:
         job.artwork.original.delete(save=False)
@@ -174,7 +185,8 @@ def edit_picture(job_id: int) -> None:
                 edited = apply_edit(full.convert("RGB"), Edit.from_json(job.edit))
             _record_picture(job, write_versions(edited, Path(folder)))
     except Exception:
-        job.fail(_("This change did not work. The picture is as it was."))
+        if not job.fail(_("This change did not work. The picture is as it was.")) and _erased(job):
+            return
         raise
 
 
@@ -184,8 +196,11 @@ def _record_picture(
     """Store the files and the rows; None if another worker has taken the job over.
 
     The proposal comes with the picture: no list of sure drafts sees one without the other.
+    Where the rows cannot be kept, the files are not either.
     """
+    made_now = Picture(code=uuid.uuid4())
     with ExitStack() as stack:
+        stack.push(lambda error, *_rest: _forget_folder(made_now) if error else None)
         files = {
             name: File(stack.enter_context(path.open("rb")), name=path.name)
             for name, path in (
@@ -195,7 +210,13 @@ def _record_picture(
             )
         }
         with transaction.atomic():
-            picture = job.succeed(width=made.width, height=made.height, sha256=made.sha256, **files)
+            picture = job.succeed(
+                code=made_now.code,
+                width=made.width,
+                height=made.height,
+                sha256=made.sha256,
+                **files,
+            )
             if picture and proposal:
                 proposal.picture = picture
                 proposal.save()
@@ -204,13 +225,21 @@ def _record_picture(
     return picture
 
 
+def _forget_folder(picture: Picture) -> None:
+    folder = picture_path(picture, "")
+    with suppress(FileNotFoundError):
+        for name in default_storage.listdir(folder)[1]:
+            default_storage.delete(f"{folder}{name}")
+        _remove_empty_folder(f"{folder}x")
+
+
 # --------------------------------------------------------------------------------------- scoring
 @shared_task
 def score_pictures(job_id: int) -> None:
     """Score this picture, together with others that wait for the same model."""
-    jobs = ScoringJob.objects.claim_batch(job_id, settings.SCORING_BATCH)
+    jobs = _with_pictures(ScoringJob.objects.claim_batch(job_id, settings.SCORING_BATCH))
     if not jobs:
-        return  # delivered twice, or already done in somebody else's batch
+        return  # delivered twice, already done in somebody else's batch, or erased
 
     try:
         with lease_kept(jobs), local_paths([job.picture.full for job in jobs]) as paths:
@@ -220,8 +249,9 @@ def score_pictures(job_id: int) -> None:
         sentence = _("The scoring model could not be loaded. An administrator has been told.")
         if not isinstance(error, BundleError):
             sentence = _("The scorer stopped while it looked at this picture. Try again.")
-        for job in jobs:
-            job.fail(sentence)
+        told = [job.fail(sentence) for job in jobs]
+        if not any(told) and all(_erased(job) for job in jobs):
+            return
         raise
     dimensions = {d.slug: d for d in jobs[0].adapter_set.rubric_version.dimensions.all()}
     adapters = {a.dimension.slug: a for a in _adapters(jobs[0].adapter_set)}
@@ -232,6 +262,15 @@ def score_pictures(job_id: int) -> None:
             with transaction.atomic():
                 if score_set := job.succeed(result, dimensions, adapters):
                     _draft_feedback(score_set, rubric, result)
+
+
+def _with_pictures(jobs: Sequence[ScoringJob]) -> list[ScoringJob]:
+    """Those whose picture is still there, so that an erased one stops none of the others."""
+    pictures = Picture.objects.select_related("artwork").in_bulk([job.picture_id for job in jobs])
+    found = [job for job in jobs if job.picture_id in pictures]
+    for job in found:
+        job.picture = pictures[job.picture_id]
+    return found
 
 
 def _draft_feedback(score_set: ScoreSet, rubric: Rubric, scores: PictureScores) -> None:
@@ -322,9 +361,14 @@ def write_feedback(job_id: int) -> None:
     """
     if FeedbackJob.objects.must_stand_back():
         return  # the row stays, and the sweep rings again
-    jobs = FeedbackJob.objects.claim_batch(job_id, settings.FEEDBACK_BATCH)
+    claimed = FeedbackJob.objects.claim_batch(job_id, settings.FEEDBACK_BATCH)
+    jobs = list(
+        FeedbackJob.objects.filter(pk__in=[job.pk for job in claimed])
+        .select_related("score_set__picture__artwork__student", "score_set__job__adapter_set__base")
+        .order_by("pk")
+    )
     if not jobs:
-        return  # delivered twice, or already written in somebody else's batch
+        return  # delivered twice, already written in somebody else's batch, or erased
 
     pictures = [job.score_set.picture for job in jobs]
     try:
@@ -332,8 +376,10 @@ def write_feedback(job_id: int) -> None:
             requests = [_request(job, path) for job, path in zip(jobs, paths, strict=True)]
             results = _writer(jobs[0].score_set.job.adapter_set).write(requests)
     except Exception:
-        for job in jobs:
-            job.fail(_("The model stopped while it wrote feedback. The composed words stand."))
+        sentence = _("The model stopped while it wrote feedback. The composed words stand.")
+        told = [job.fail(sentence) for job in jobs]
+        if not any(told) and all(_erased(job) for job in jobs):
+            return
         raise
     for job, result in zip(jobs, results, strict=True):
         with transaction.atomic():
@@ -408,16 +454,67 @@ def make_report(job_id: int) -> None:
         raise
     try:
         with lease_kept([job]), translation.override(job.language):
-            works = works_of(reviews_in(job))
+            works = with_amendments(works_of(reviews_in(job)))
             if not works:
                 job.fail(_("There is no decided work to report on."))
                 return
             make = make_zip if job.form == ReportJob.Form.ZIP else make_pdf
             content = make(works, report_title(job), job.paper)
     except Exception:
-        job.fail(_("The report could not be made. Try again, or print it from its page."))
+        sentence = _("The report could not be made. Try again, or print it from its page.")
+        if not job.fail(sentence) and _erased(job):
+            return
         raise
     job.succeed(ContentFile(content))
+
+
+# ---------------------------------------------------------------------------------- privacy rights
+@shared_task
+def export_student(job_id: int) -> None:
+    """Put everything there is about one student into a ZIP."""
+    job: StudentExport | None = StudentExport.objects.claim(job_id)
+    if job is None:
+        return  # delivered twice, or already made
+
+    from grading.record_zip import write_record
+
+    try:
+        with (
+            tempfile.TemporaryFile() as file,
+            lease_kept([job]),
+            translation.override(job.language),
+        ):
+            write_record(job, file)
+            job.succeed(File(file, name="record.zip"))
+    except Exception:
+        if not job.fail(_("The export could not be made. Ask for it again.")) and _erased(job):
+            return
+        raise
+
+
+def delete_doomed_files(files: Iterable[DoomedFile]) -> None:
+    """Delete files that no row leads to; one that resists stays on the list, for the next sweep."""
+    for doomed in files:
+        try:
+            default_storage.delete(doomed.name)
+            _remove_empty_folder(doomed.name)
+        except Exception:  # whatever the storage says: the others still go
+            log.exception("not deleted yet: %s", doomed.name)
+            continue
+        doomed.delete()
+
+
+def _remove_empty_folder(name: str) -> None:
+    """Of a picture, which has a folder of its own. Other storages have no folders."""
+    if name.startswith("pictures/"):
+        with suppress(OSError, NotImplementedError):
+            Path(default_storage.path(name)).parent.rmdir()
+
+
+@shared_task
+def apply_retention() -> None:
+    """Every night: what a school keeps no longer goes, as `manage.py retention` would do it."""
+    call_command("retention")
 
 
 # ----------------------------------------------------------------------------------------- sweep
@@ -429,8 +526,11 @@ def sweep() -> None:
     _sweep(ScoringJob, score_pictures, "gpu")
     _sweep(FeedbackJob, write_feedback, "gpu")  # second: rings for scores leave it no empty queue
     _sweep(ReportJob, make_report, "io")
-    for report in ReportJob.objects.expired()[:RESEND_AT_MOST]:
-        report.file.delete(save=True)
+    _sweep(StudentExport, export_student, "io")
+    for made in (ReportJob, StudentExport):
+        for expired in made.objects.expired()[:RESEND_AT_MOST]:
+            expired.file.delete(save=True)
+    delete_doomed_files(DoomedFile.objects.order_by("pk")[:RESEND_AT_MOST])
     for picture in Picture.objects.filter(scoring_jobs=None, artwork__removed_at=None)[
         :RESEND_AT_MOST
     ]:
@@ -483,12 +583,12 @@ def _forget_strays(kept_until: datetime) -> None:
 
 
 def _sweep(
-    model: type[IntakeJob | EditJob | ScoringJob | FeedbackJob | ReportJob],
+    model: type[IntakeJob | EditJob | ScoringJob | FeedbackJob | ReportJob | StudentExport],
     task: Task,
     queue: str,
 ) -> None:
     gave_up = _("This picture stopped the program %(count)s times. Replace it with another photo.")
-    if model is ReportJob:
+    if model in (ReportJob, StudentExport):
         gave_up = _("This report stopped the program %(count)s times.")
     for job in model.objects.lost().order_by("pk")[:RESEND_AT_MOST]:
         if job.attempt >= settings.JOB_MAX_ATTEMPTS:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, prefetch_related_objects
 from django.utils.translation import gettext as _
 
 from grading.charts import Axis, Layer, RadarContext, radar
@@ -163,6 +163,12 @@ def works_of(reviews: QuerySet[Review]) -> list[Work]:
         )
         for row in rows
     ]
+
+
+def with_amendments(works: list[Work]) -> list[Work]:
+    """With what stands beside the records of their students; one query more."""
+    prefetch_related_objects([work.student for work in works if work.student], "amendments")
+    return works
 
 
 def _by_review(rows: Iterable[tuple]) -> dict[int, dict]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -128,6 +129,8 @@ LOCALE_PATHS = [BASE_DIR / "grading" / "locale"]
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# Codes of who was erased, one a line. Copied with the backups, never restored from an older one.
+ERASURES_FILE = Path(os.environ.get("KIDSART_ERASURES_FILE") or DATA_DIR / "erasures.jsonl")
 MEDIA_ROOT = DATA_DIR / "media"  # never served by URL: grading.views.artworks checks access first
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -222,6 +225,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "grading.tasks.forget_originals",
         "schedule": 3600.0,
         "options": {"expires": 3600},
+    },
+    "retention": {
+        "task": "grading.tasks.apply_retention",
+        "schedule": crontab(hour=2, minute=40),
+        "options": {"expires": 6 * 60 * 60},
     },
 }
 

@@ -46,6 +46,7 @@ from ml.interface import DimensionScore, PictureScores
 def _settings(settings, tmp_path):
     translation.deactivate()  # what the last request of another test has left behind
     settings.MEDIA_ROOT = tmp_path / "media"
+    settings.ERASURES_FILE = tmp_path / "erasures.jsonl"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES = {
         **settings.STORAGES,
@@ -284,3 +285,12 @@ def decide(classroom, rubric_version, make_picture, alice) -> Callable[..., Revi
         return confirm_review(artwork, by or alice)
 
     return make
+
+
+@pytest.fixture
+def lived(student, make_scored, alice, colleague, administrator) -> Student:
+    """Amara, with at least one row of every kind that can lead to a student."""
+    from tests.a_year import live_a_year
+
+    live_a_year(student, make_scored, alice, colleague, administrator)
+    return student

@@ -10,11 +10,20 @@ from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
 from grading.intake.edits import Edit
-from grading.models import ExamplePicture, PhotoProposal, ReportJob
+from grading.models import (
+    ErasureReceipt,
+    ExamplePicture,
+    Membership,
+    PhotoProposal,
+    ReportJob,
+    Role,
+    User,
+)
 from grading.services.annotations import confirm_review
 from grading.services.appeals import ask_again
 from grading.services.families import create_link
 from grading.services.releases import release_class
+from grading.services.rights import place_hold, request_export
 from tests.conftest import jpeg
 
 OPEN = {"sign-in", "sign-out", "set-language"}  # for everybody; the last two take POST only
@@ -22,7 +31,14 @@ EVERYBODY_SIGNED_IN = {  # shows each person their own, or nothing of anybody
     "grading:home", "grading:help", "grading:preferences", "grading:practice",
 }  # fmt: skip
 MEMBERS_OF_THE_SCHOOL = {"grading:practice-example", "grading:practice-picture"}
-ADMINISTRATORS = {"grading:schools", "grading:school", "grading:school-settings"}
+ADMINISTRATORS = {
+    "grading:schools", "grading:school", "grading:school-settings",
+    "grading:school-privacy", "grading:retention", "grading:holds", "grading:receipts",
+    "grading:receipt", "grading:lift-hold", "grading:class-consents",
+    "grading:student-privacy", "grading:consent", "grading:amend", "grading:hold-student",
+    "grading:export-everything", "grading:erase",
+    "grading:student-record", "grading:student-record-file",  # and of these, only who asked
+}  # fmt: skip
 BY_TOKEN = {"grading:family", "grading:family-picture", "grading:family-appeal"}  # no account
 SECOND_LOOK = {"grading:appeal-look", "grading:appeal-picture"}  # for those not of the class, too
 TEACHERS_OF_ANY_SCHOOL = {"grading:models"}  # and administrators; it shows nothing of a school
@@ -56,7 +72,7 @@ SCOPED = [name for name in NAMES if name not in SPECIAL]
 
 
 @pytest.fixture
-def url_of(assignment, student, make_scored, school, alice):
+def url_of(assignment, student, make_scored, school, alice, administrator):
     """The URL of a name, for objects of Alice's class."""
     score_set = make_scored(student)
     PhotoProposal.objects.create(
@@ -95,6 +111,11 @@ def url_of(assignment, student, make_scored, school, alice):
         "students": student.code,
         "notes": student.notes.create(by=alice, text="Loves ink.").code,
         "school": school.code,
+        "records": request_export(student, administrator, with_names=True).code,
+        "holds": place_hold(assignment.classroom.year, "a case", administrator, uuid.uuid4()).code,
+        "receipts": ErasureReceipt.objects.create(
+            school=school, student_code=uuid.uuid4(), reason="asked"
+        ).code,
         "practice": example.code,
     }
 
@@ -209,6 +230,16 @@ def test_the_settings_of_a_school_are_for_its_administrators(
     status = getattr(client, method)(url_of(name)).status_code
     if status != 405:
         assert (status == 404) == (role != "administrator")
+
+
+@pytest.mark.parametrize("name", ["grading:student-record", "grading:student-record-file"])
+def test_a_copy_of_everything_is_for_the_administrator_who_asked_for_it(
+    client, school, url_of, name
+):
+    other = User.objects.create_user("other@example.org", "pass-word-1", name="Olga")
+    Membership.objects.create(user=other, school=school, role=Role.ADMINISTRATOR)
+    client.force_login(other)
+    assert client.get(url_of(name)).status_code == 404
 
 
 def test_a_teacher_who_left_the_school_sees_nothing_of_it(client, alice, url_of):

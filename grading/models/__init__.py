@@ -46,7 +46,13 @@ from grading.models.releases import (
     ReleasedWork,
 )
 from grading.models.reports import ReportJob
-from grading.models.rights import Amendment, DoomedFile, ErasureReceipt, LegalHold
+from grading.models.rights import (
+    Amendment,
+    DoomedFile,
+    ErasureReceipt,
+    LegalHold,
+    StudentExport,
+)
 from grading.models.rosters import RosterImport
 from grading.models.rubrics import LevelWords, Rubric, RubricDimension, RubricVersion
 from grading.models.scoring import DimensionScore, ScoreSet, ScoringJob
@@ -112,6 +118,7 @@ __all__ = [
     "ScoreSet",
     "ScoringJob",
     "Student",
+    "StudentExport",
     "StudentNote",
     "Teaching",
     "Term",

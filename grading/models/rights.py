@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Self
 
-from django.db import models
+from django.core.files import File
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from grading.models.frozen import FrozenModel, FrozenQuerySet
+from grading.models.jobs import Job, JobQuerySet
 from grading.models.people import School, SchoolYear, Student, User
 
 
@@ -48,6 +51,62 @@ class LegalHold(models.Model):
 
     def __str__(self) -> str:
         return f"hold on {self.student or self.year}"
+
+
+KEPT_DAYS = 7
+
+
+def student_export_path(export: StudentExport, filename: str) -> str:
+    return f"records/{uuid.uuid4().hex}"
+
+
+class StudentExportQuerySet(JobQuerySet["StudentExport"]):
+    def for_user(self, user: User) -> Self:
+        """Only who asked may fetch it, as long as they look after the student's school."""
+        students = Student.objects.administered_by(user)
+        return self.filter(asked_by=user, student__in=students)
+
+    def expired(self) -> Self:
+        return self.filter(expires_at__lt=now()).exclude(file="")
+
+
+class StudentExport(Job):
+    """One ZIP with everything there is about a student. Made in an io worker, gone after days."""
+
+    code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    student = models.ForeignKey(Student, models.CASCADE, related_name="exports")
+    with_names = models.BooleanField(_("with the names of teachers"), default=True)
+    language = models.CharField(max_length=10)
+    asked_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    file = models.FileField(upload_to=student_export_path, blank=True)
+    expires_at = models.DateTimeField(default=now)
+
+    objects = StudentExportQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        indexes = [models.Index(fields=["status", "id"], name="student_export_queue")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["student", "asked_by"],
+                condition=Q(status__in=["queued", "running"]),
+                name="one_open_export_each",
+            )
+        ]
+
+    @property
+    def is_there(self) -> bool:
+        return bool(self.file) and self.expires_at > now()
+
+    @transaction.atomic
+    def succeed(self, content: File) -> bool:
+        """Store the file; False if a later attempt took over, or the student was erased."""
+        if not self._close(self.Status.SUCCEEDED):
+            return False
+        self.expires_at = now() + timedelta(days=KEPT_DAYS)
+        self.file.save("record", content, save=False)
+        self.save(update_fields=["file", "expires_at"])
+        return True
 
 
 class Amendment(FrozenModel):

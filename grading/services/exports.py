@@ -5,8 +5,6 @@ One column a dimension, never a total or an average: the dimensions measure diff
 
 from __future__ import annotations
 
-import csv
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -34,9 +32,19 @@ from grading.models import (
     Student,
 )
 from grading.services.board import in_board_order, with_state
+from grading.tables import Cell, csv_lines, harmless, printable
 
-Cell = str | int | float | None
-BOM = "\ufeff"  # without it, Excel reads UTF-8 as something else
+__all__ = [
+    "Export",
+    "Kind",
+    "Row",
+    "csv_lines",
+    "export_of",
+    "harmless",
+    "student_record",
+    "table",
+    "workbook",
+]
 
 
 class Kind(StrEnum):
@@ -406,38 +414,6 @@ def _classroom(export: Export) -> Iterator[list[Cell]]:
 
 
 # --------------------------------------------------------------------------------------- writing
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-
-
-def harmless(value: Cell) -> Cell:
-    """Text that no spreadsheet takes for a formula, without characters that no file may hold.
-
-    Source: OWASP, "CSV Injection". A name that begins with one of these gets an apostrophe.
-    """
-    if not isinstance(value, str):
-        return value
-    text = _printable(value)
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
-
-
-def _printable(text: str) -> str:
-    return "".join(c for c in text if c in "\t\r\n" or unicodedata.category(c) not in ("Cc", "Cs"))
-
-
-class _Echo:
-    def write(self, line: str) -> str:
-        return line
-
-
-def csv_lines(rows: Iterable[Sequence[Cell]], *, bom: bool) -> Iterator[str]:
-    """One line after the other, so that a year of a school needs no more memory than a row."""
-    writer = csv.writer(_Echo())
-    if bom:
-        yield BOM
-    for row in rows:
-        yield writer.writerow([harmless(cell) for cell in row])
-
-
 def workbook(export: Export) -> BytesIO:
     """Both tables. Text is stored as text: "=1+1" is shown, not computed."""
     book = Workbook(write_only=True)
@@ -453,7 +429,7 @@ def workbook(export: Export) -> BytesIO:
 
 
 def _as_cell(sheet: Any, value: Cell) -> Any:
-    cell = WriteOnlyCell(sheet, _printable(value) if isinstance(value, str) else value)
+    cell = WriteOnlyCell(sheet, printable(value) if isinstance(value, str) else value)
     if isinstance(value, str):
         cell.data_type = "s"
     return cell

@@ -92,6 +92,11 @@ def _page(
             _section(works, request.GET, f"radar-{n}")
             for n, works in enumerate(portfolio.rubrics, start=1)
         ],
+        "consent": student.consents.first(),
+        "amendments": student.amendments.all(),
+        "administers_student": Student.objects.administered_by(request.user)
+        .filter(pk=student.pk)
+        .exists(),
         "notes": student.notes.select_related("by"),
         "note_form": form,
     }

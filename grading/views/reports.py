@@ -18,7 +18,7 @@ from grading.services.audit import record
 from grading.services.limits import EXPORTS, REPORTS, refuse_too_many
 from grading.services.reports import request_report, school_of, years_of
 from grading.views.requests import SignedInRequest
-from grading.works import report_title, reviews_in, works_of
+from grading.works import report_title, reviews_in, with_amendments, works_of
 
 
 @login_required
@@ -46,7 +46,7 @@ def _report(request: SignedInRequest, job: ReportJob, years: Sequence[str] = ())
         return redirect("grading:report", asked.code)
     said = request.GET or {"year": years[0] if years else ""}
     form = ReportForm(said, instance=job, years=years)
-    works = works_of(reviews_in(form.job()))
+    works = with_amendments(works_of(reviews_in(form.job())))
     about = job.student or job.assignment
     assert about is not None
     record(request.user, AuditEvent.Verb.VIEWED, about, school_of(job), report=True)
@@ -56,6 +56,7 @@ def _report(request: SignedInRequest, job: ReportJob, years: Sequence[str] = ())
         "title": report_title(job),
         "form": form,
         "works": works,
+        "amendments": job.student.amendments.all() if job.student else [],
         "proposed": any(work.proposed for work in works),
         "demo_model": any(work.demo for work in works),
         "without_picture_owner": sum(work.student is None for work in works),

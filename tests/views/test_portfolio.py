@@ -111,7 +111,7 @@ class TestThePage:
     ):
         for days in range(12):
             decide(student, 3, days_ago=days, realism=None)
-        with django_assert_max_num_queries(15):
+        with django_assert_max_num_queries(16):
             signed_in.get(url)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
+from uuid import UUID
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -14,7 +15,11 @@ from django.db import transaction
 
 from grading.models import AdapterSet, AdapterVersion, RubricVersion, User
 from grading.services.adapters import install_adapter, install_base
-from grading.services.training import promote_adapters
+from grading.services.training import (
+    promote_adapters,
+    record_learned_from,
+    training_set_of_code,
+)
 from ml.errors import BundleError
 
 
@@ -31,6 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("--rubric", default="kidsart", help="slug of the rubric they score")
         parser.add_argument("--why", default="imported by an administrator")
         parser.add_argument("--by", metavar="E-MAIL", help="who decides so (for the audit trail)")
+        parser.add_argument("--training-set", type=UUID, help="code of what they learned from")
 
     def handle(
         self, folder: Path, profile: Path, base: Path | None, rubric: str, why: str, **options
@@ -40,6 +46,10 @@ class Command(BaseCommand):
         except RubricVersion.DoesNotExist:
             raise CommandError(f"There is no rubric {rubric!r}.") from None
         by = _person(options["by"])
+        try:
+            learned_from = training_set_of_code(options["training_set"])
+        except LookupError as error:
+            raise CommandError(str(error)) from error
         base = base or _base_in_use(version)
         out = _place(profile)
         self.stdout.write(_taken_over(folder, profile, base, out, version))
@@ -47,6 +57,8 @@ class Command(BaseCommand):
             promoted, adapters = _into_use(base, out, version, by, why)
         except (BundleError, OSError) as error:
             raise CommandError(str(error)) from error
+        if learned_from:
+            record_learned_from(adapters, learned_from)
         for adapter in adapters:
             since = "is in use now" if adapter in promoted else "was in use already"
             self.stdout.write(f"{adapter} of {adapter.base} {since}")

@@ -1,10 +1,11 @@
 from argparse import ArgumentParser
 from pathlib import Path
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
 from grading.models import RubricVersion
-from grading.services.training import install_bundle
+from grading.services.training import install_bundle, training_set_of_code
 from ml.errors import BundleError
 
 
@@ -15,12 +16,14 @@ class Command(BaseCommand):
         parser.add_argument("folder", type=Path)
         parser.add_argument("--rubric", default="kidsart", help="slug of the rubric they score")
         parser.add_argument("--why", default="installed by an administrator")
+        parser.add_argument("--training-set", type=UUID, help="code of what it was trained from")
 
     def handle(self, folder: Path, rubric: str, why: str, **options) -> None:
         version = RubricVersion.objects.newest(rubric)
         try:
-            adapters = install_bundle(folder, version, by=None, why=why)
-        except (BundleError, OSError) as error:
+            learned_from = training_set_of_code(options["training_set"])
+            adapters = install_bundle(folder, version, None, why, learned_from)
+        except (BundleError, OSError, LookupError) as error:
             raise CommandError(str(error)) from error
         for adapter in adapters:
             self.stdout.write(f"{adapter} of {adapter.base} is in use")
