@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 from celery import Task, current_app, shared_task
 from django.conf import settings
@@ -23,7 +23,7 @@ from django.core.files import File
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.fields.files import FieldFile
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -38,6 +38,8 @@ from grading.intake.normalize import (
     write_versions,
 )
 from grading.models import (
+    DRAFTS_OFF,
+    SCORING_OFF,
     AdapterSet,
     Artwork,
     EditJob,
@@ -48,6 +50,7 @@ from grading.models import (
     PhotoProposal,
     Picture,
     ReportJob,
+    Review,
     ScoreSet,
     ScoringJob,
 )
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
     from ml.writer import FeedbackRequest, FeedbackWriter
 
 log = logging.getLogger(__name__)
+JobT = TypeVar("JobT", ScoringJob, FeedbackJob)
 
 RESEND_AT_MOST = 200  # rows a sweep rings for; the next one is ten seconds away
 
@@ -206,9 +210,9 @@ def _record_picture(
 @shared_task
 def score_pictures(job_id: int) -> None:
     """Score this picture, together with others that wait for the same model."""
-    jobs = ScoringJob.objects.claim_batch(job_id, settings.SCORING_BATCH)
+    jobs = _wanted(ScoringJob.objects.claim_batch(job_id, settings.SCORING_BATCH), SCORING_OFF)
     if not jobs:
-        return  # delivered twice, or already done in somebody else's batch
+        return  # delivered twice, already done in somebody else's batch, or switched off
 
     try:
         with lease_kept(jobs), local_paths([job.picture.full for job in jobs]) as paths:
@@ -223,7 +227,10 @@ def score_pictures(job_id: int) -> None:
         raise
     dimensions = {d.slug: d for d in jobs[0].adapter_set.rubric_version.dimensions.all()}
     adapters = {a.dimension.slug: a for a in _adapters(jobs[0].adapter_set)}
+    wanted = _wanted(jobs, SCORING_OFF)  # somebody may have pressed the switch meanwhile
     for job, result in zip(jobs, results, strict=True):
+        if job not in wanted:
+            continue
         if isinstance(result, PictureFailure):
             job.fail(result.error)
         else:
@@ -232,12 +239,25 @@ def score_pictures(job_id: int) -> None:
                     _draft_feedback(score_set, rubric, result)
 
 
+def _wanted(jobs: Sequence[JobT], off: str) -> list[JobT]:
+    """Those whose school still has its switch on; the others fail with ``off``, and nothing of
+    them is recorded."""
+    if not jobs:
+        return []
+    mine = type(jobs[0]).objects.filter(pk__in=[job.pk for job in jobs])
+    stopped = set(mine.switched_off().values_list("pk", flat=True))
+    for job in jobs:
+        if job.pk in stopped:
+            job.fail(off)
+    return [job for job in jobs if job.pk not in stopped]
+
+
 def _draft_feedback(score_set: ScoreSet, rubric: Rubric, scores: PictureScores) -> None:
     """Compose words at once; a model that writes adds its own when no picture waits for scores."""
     given = {slug: s for slug, s in scores.dimensions.items() if s.level is not None}
-    if not given:
-        return
     assignment = score_set.picture.artwork.assignment
+    if not given or not assignment.classroom.school.proposes_words:
+        return
     words = compose(
         rubric,
         levels={slug: s.level for slug, s in given.items() if s.level is not None},
@@ -320,9 +340,9 @@ def write_feedback(job_id: int) -> None:
     """
     if FeedbackJob.objects.must_stand_back():
         return  # the row stays, and the sweep rings again
-    jobs = FeedbackJob.objects.claim_batch(job_id, settings.FEEDBACK_BATCH)
+    jobs = _wanted(FeedbackJob.objects.claim_batch(job_id, settings.FEEDBACK_BATCH), DRAFTS_OFF)
     if not jobs:
-        return  # delivered twice, or already written in somebody else's batch
+        return  # delivered twice, already written in somebody else's batch, or switched off
 
     pictures = [job.score_set.picture for job in jobs]
     try:
@@ -333,9 +353,10 @@ def write_feedback(job_id: int) -> None:
         for job in jobs:
             job.fail(_("The model stopped while it wrote feedback. The composed words stand."))
         raise
+    wanted = _wanted(jobs, DRAFTS_OFF)
     for job, result in zip(jobs, results, strict=True):
         with transaction.atomic():
-            if job.succeed():
+            if job in wanted and job.succeed():
                 FeedbackDraft.objects.create(
                     score_set=job.score_set,
                     job=job,
@@ -429,14 +450,25 @@ def sweep() -> None:
     _sweep(ReportJob, make_report, "io")
     for report in ReportJob.objects.expired()[:RESEND_AT_MOST]:
         report.file.delete(save=True)
-    for picture in Picture.objects.filter(scoring_jobs=None, artwork__removed_at=None)[
-        :RESEND_AT_MOST
-    ]:
+    for picture in _unscored()[:RESEND_AT_MOST]:
         if job := ScoringJob.objects.request(picture):
             send(score_pictures, job.pk)
     waiting = Artwork.objects.kept().filter(~Q(original=""), intake_jobs=None)
     for artwork in waiting[:RESEND_AT_MOST]:
         send(prepare_picture, IntakeJob.objects.create(artwork=artwork).pk)
+
+
+def _unscored() -> QuerySet[Picture]:
+    """Pictures that nobody has decided about and that no model was asked about: there was none
+    installed, or their school had switched it off."""
+    asked = ScoringJob.objects.that_count().filter(picture=OuterRef("pk"))
+    decided = Review.objects.standing().filter(artwork=OuterRef("artwork"))
+    return Picture.objects.filter(
+        ~Exists(asked),
+        ~Exists(decided),
+        artwork__removed_at=None,
+        artwork__assignment__classroom__school__scoring_on=True,
+    )
 
 
 def _sweep(

@@ -115,6 +115,11 @@ class School(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def proposes_words(self) -> bool:
+        """Words are drafted from proposed levels: without those there is nothing to draft from."""
+        return self.scoring_on and self.drafts_on
+
 
 class Membership(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")

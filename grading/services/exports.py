@@ -189,11 +189,12 @@ def export_of(artworks: QuerySet[Artwork]) -> Export:
 def _score_set(artwork: Any, review: Review | None) -> int | None:
     """Of the scores that the person had before them; of an undecided picture, of the newest.
 
-    Where a person is to look first without scores, an export does not give them away.
+    Where a person is to look first without scores, an export does not give them away; where the
+    school has switched the model off, what it once proposed is no proposal any more.
     """
     if review:
         return review.score_set_id
-    return None if artwork.hidden else artwork.score_set_id
+    return None if artwork.hidden or not artwork.scoring_on else artwork.score_set_id
 
 
 def _levels(reviews: Iterable[int]) -> dict[int, dict[int, int]]:

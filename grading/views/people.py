@@ -63,7 +63,8 @@ def home(request: SignedInRequest) -> HttpResponse:
     roles = set(request.user.memberships.values_list("role", flat=True))
     context = {
         "cards": list(cards.values()),
-        "to_review": sum(p.to_review for p in progress),
+        "to_review": sum(p.drafts for p in progress),
+        "by_hand": sum(p.by_hand for p in progress),
         "under_way": sum(p.under_way for p in progress),
         "failed": sum(p.failed for p in progress),
         "only_annotates": roles == {Role.ANNOTATOR},
