@@ -1,6 +1,7 @@
 from django.urls import URLPattern, path
 
 from grading.views import (
+    about,
     adapters,
     annotations,
     appeals,
@@ -100,5 +101,8 @@ urlpatterns: list[URLPattern] = [
     path("help/", help_pages.help_page, name="help"),
     path("help/<slug:slug>/", help_pages.help_page, name="help"),
     path("models/", adapters.models, name="models"),
+    path("about/", about.about, name="about"),
+    path("about/models/", about.about_models, name="about-models"),
+    path("about/models/<uuid:code>/", about.about_model, name="about-model"),
     path("pictures/<uuid:code>/<slug:version>/", artworks.picture_file, name="picture"),
 ]

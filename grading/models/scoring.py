@@ -17,7 +17,6 @@ from grading.models.people import School
 from grading.models.rubrics import RubricDimension
 from ml.interface import PictureScores
 
-
 # Stands in ``error`` of a job that the school's switch has stopped, and marks it as one of those.
 SCORING_OFF = gettext_noop("Your school has switched off that a model proposes levels.")
 
