@@ -10,19 +10,25 @@ from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
 from grading.intake.edits import Edit
-from grading.models import ExamplePicture, PhotoProposal, ReportJob
+from grading.models import AdapterVersion, ExamplePicture, PhotoProposal, ReportJob
 from grading.services.annotations import confirm_review
 from grading.services.appeals import ask_again
 from grading.services.families import create_link
 from grading.services.releases import release_class
 from tests.conftest import jpeg
 
-OPEN = {"sign-in", "sign-out", "set-language"}  # for everybody; the last two take POST only
+OPEN = {  # for everybody; signing out and the language take POST only
+    "sign-in", "sign-out", "set-language",
+    "grading:about", "grading:about-models", "grading:about-model",
+}  # fmt: skip
 EVERYBODY_SIGNED_IN = {  # shows each person their own, or nothing of anybody
     "grading:home", "grading:help", "grading:preferences", "grading:practice",
 }  # fmt: skip
 MEMBERS_OF_THE_SCHOOL = {"grading:practice-example", "grading:practice-picture"}
-ADMINISTRATORS = {"grading:schools", "grading:school", "grading:school-settings"}
+ADMINISTRATORS = {
+    "grading:schools", "grading:school", "grading:school-settings", "grading:school-data",
+    "grading:assessment-notes",
+}  # fmt: skip
 BY_TOKEN = {"grading:family", "grading:family-picture", "grading:family-appeal"}  # no account
 SECOND_LOOK = {"grading:appeal-look", "grading:appeal-picture"}  # for those not of the class, too
 TEACHERS_OF_ANY_SCHOOL = {"grading:models"}  # and administrators; it shows nothing of a school
@@ -95,6 +101,7 @@ def url_of(assignment, student, make_scored, school, alice):
         "students": student.code,
         "notes": student.notes.create(by=alice, text="Loves ink.").code,
         "school": school.code,
+        "about": AdapterVersion.objects.earliest("pk").code,
         "practice": example.code,
     }
 
@@ -209,6 +216,14 @@ def test_the_settings_of_a_school_are_for_its_administrators(
     status = getattr(client, method)(url_of(name)).status_code
     if status != 405:
         assert (status == 404) == (role != "administrator")
+
+
+@pytest.mark.parametrize("name", ["grading:about", "grading:about-models", "grading:about-model"])
+@pytest.mark.parametrize("role", ["", "alice", "bob", "annotator"])
+def test_how_this_works_is_for_everybody(client: Client, request, url_of, name, role):
+    if role:
+        client.force_login(request.getfixturevalue(role))
+    assert client.get(url_of(name)).status_code == 200
 
 
 def test_a_teacher_who_left_the_school_sees_nothing_of_it(client, alice, url_of):

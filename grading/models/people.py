@@ -73,6 +73,9 @@ class SchoolQuerySet(models.QuerySet):
         return self.filter(pk__in=mine.values("school"))
 
 
+KEPT_DAYS_LEAST, KEPT_DAYS_MOST = 30, 3650
+
+
 def new_seed() -> int:
     return secrets.randbelow(2**31)
 
@@ -107,7 +110,7 @@ class School(models.Model):
     kept_days = models.PositiveSmallIntegerField(
         _("days that work is kept after its school year has ended"),
         default=365,
-        validators=[MinValueValidator(30), MaxValueValidator(3650)],
+        validators=[MinValueValidator(KEPT_DAYS_LEAST), MaxValueValidator(KEPT_DAYS_MOST)],
     )
 
     objects = SchoolQuerySet.as_manager()

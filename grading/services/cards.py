@@ -217,7 +217,8 @@ def _cards_of(adapters: list[AdapterVersion], used: set[int]) -> list[Card]:
             figures=figures_of(adapter.metrics),
             periods=_periods(adapter, promotions.get(adapter.dimension_id, []), used),
             in_use=adapter.pk in used,
-            **_learned(adapter),
+            learned=(learned := _learned(adapter))[0],
+            learned_from=learned[1],
         )
         for adapter in adapters
     ]
@@ -239,14 +240,14 @@ def _periods(
     return tuple(reversed(found))
 
 
-def _learned(adapter: AdapterVersion) -> dict[str, Learned | int | None]:
+def _learned(adapter: AdapterVersion) -> tuple[Learned, int | None]:
     if adapter.base.is_demo:
-        return {"learned": Learned.DRAWN, "learned_from": _drawn(adapter.base)}
+        return Learned.DRAWN, _drawn(adapter.base)
     items = TrainingItem.objects.filter(training_set__adapters=adapter)
     if count := items.values("artwork_code").distinct().count():
-        return {"learned": Learned.CONSENTED, "learned_from": count}
+        return Learned.CONSENTED, count
     train = _number(adapter.metrics, "train")
-    return {"learned": Learned.ELSEWHERE, "learned_from": int(train) if train else None}
+    return Learned.ELSEWHERE, int(train) if train else None
 
 
 def _drawn(base: BaseModel) -> int | None:

@@ -20,6 +20,7 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
+from openpyxl.styles import Alignment
 
 from grading.models import (
     Annotation,
@@ -34,6 +35,7 @@ from grading.models import (
     Student,
 )
 from grading.services.board import in_board_order, with_state
+from grading.works import AiUse, ai_statement
 
 Cell = str | int | float | None
 BOM = "\ufeff"  # without it, Excel reads UTF-8 as something else
@@ -68,7 +70,10 @@ class Kind(StrEnum):
 _KINDS = {
     Kind.XLSX: (
         _("Excel workbook"),
-        _("Both tables below in one file, to look through in Excel, LibreOffice or Numbers."),
+        _(
+            "Both tables below in one file, to look through in Excel, LibreOffice or Numbers, and "
+            "a sheet that says whether a model made proposals."
+        ),
     ),
     Kind.WIDE: (
         _("One row for each picture (CSV)"),
@@ -127,6 +132,11 @@ class Row:
     @property
     def student(self) -> Student | None:
         return self.artwork.student
+
+    @property
+    def model_was_used(self) -> bool:
+        """A model proposed levels, which the person had before them."""
+        return self.review is not None and self.review.score_set_id is not None
 
     @property
     def feedback(self) -> str:
@@ -243,7 +253,7 @@ def table(kind: Kind, export: Export) -> Iterator[list[Cell]]:
 
 
 _PICTURE = ["picture", "student", "class", "year", "assignment", "made_on"]
-_DECISION = ["confirmed_by", "confirmed_on", "released", "review_seconds"]
+_DECISION = ["confirmed_by", "confirmed_on", "released", "review_seconds", "model_proposed"]
 
 
 def _picture(row: Row) -> list[Cell]:
@@ -257,9 +267,17 @@ def _picture(row: Row) -> list[Cell]:
 def _decision(row: Row) -> list[Cell]:
     review = row.review
     if review is None:
-        return ["", "", "", row.seconds]
+        return ["", "", "", row.seconds, ""]
     day = localdate(review.confirmed_at).isoformat()
-    return [str(review.reviewer), day, "yes" if row.released else "no", row.seconds]
+    return [
+        str(review.reviewer), day, _yes_or_no(row.released), row.seconds,
+        _yes_or_no(row.model_was_used),
+    ]  # fmt: skip
+
+
+def _yes_or_no(said: bool) -> str:
+    """Not in the language of the page: a script reads it."""
+    return "yes" if said else "no"
 
 
 def _long(export: Export) -> Iterator[list[Cell]]:
@@ -439,14 +457,34 @@ def csv_lines(rows: Iterable[Sequence[Cell]], *, bom: bool) -> Iterator[str]:
         yield writer.writerow([harmless(cell) for cell in row])
 
 
+def about(export: Export) -> list[str]:
+    """What a table cannot say by itself: whether a model was at work, and what a level is not."""
+    confirmed = [row for row in export.rows if row.review]
+    proposed = sum(row.model_was_used for row in confirmed)
+    drafted = any(row.review and row.review.feedback_draft_id for row in confirmed)
+    use = AiUse(proposed, len(confirmed) - proposed, drafted)
+    return [
+        ai_statement(use) if confirmed else _("Nobody has decided about these pictures yet."),
+        _("The column “model_proposed” says of each picture whether a model had proposed levels."),
+        _("“model_score” is what the model proposed; “teacher_level” is what a person decided."),
+        _("No column may be added up or averaged: the dimensions measure different things."),
+    ]
+
+
 def workbook(export: Export) -> BytesIO:
-    """Both tables. Text is stored as text: "=1+1" is shown, not computed."""
+    """Both tables, and what they are. Text is stored as text: "=1+1" is shown, not computed."""
     book = Workbook(write_only=True)
     for title, kind in (("Pictures", Kind.WIDE), ("Dimensions", Kind.LONG)):
         sheet = book.create_sheet(title)
         sheet.freeze_panes = "A2"
         for row in table(kind, export):
             sheet.append([_as_cell(sheet, value) for value in row])
+    sheet = book.create_sheet("About")
+    sheet.column_dimensions["A"].width = 100
+    for sentence in about(export):
+        cell = _as_cell(sheet, str(sentence))
+        cell.alignment = Alignment(wrap_text=True, vertical="top")
+        sheet.append([cell])
     file = BytesIO()
     book.save(file)
     file.seek(0)
@@ -471,6 +509,7 @@ def student_record(student: Student, export: Export) -> dict[str, Any]:
             "school": student.school.name,
             "work_may_be_used_for_training": student.training_consent,
         },
+        "about": [str(sentence) for sentence in about(export)],
         "works": [_work_record(row) for row in export.rows],
     }
 
@@ -492,6 +531,7 @@ def _work_record(row: Row) -> dict[str, Any]:
             "strength": review.strength,
             "next_step": review.next_step,
             "released": row.released,
+            "model_had_proposed_levels": row.model_was_used,
         }
         if review
         else None,

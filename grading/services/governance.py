@@ -13,6 +13,7 @@ from grading.models import AuditEvent, FeedbackJob, School, ScoringJob, User
 from grading.services.audit import record
 
 LAST_CHANGES = 12
+SWITCHES = ("scoring_on", "drafts_on", "training_on")
 STOP_WORK = ("scoring_on", "drafts_on")  # switches that stop jobs when they go off
 
 
@@ -57,3 +58,20 @@ def last_changes(school: School, settings: set[str]) -> list[Change]:
             told = stopped if value == "False" and name in STOP_WORK else 0
             found.append(Change(event.at, event.actor, name, value, told))
     return found[:LAST_CHANGES]
+
+
+@dataclass(frozen=True)
+class Switch:
+    setting: str  # name of the field
+    on: bool
+    since: datetime | None  # None: as it was from the beginning, or the trail goes less far back
+
+
+def switches_of(school: School) -> list[Switch]:
+    """The switches as they stand, and since when."""
+    changes = last_changes(school, set(SWITCHES))
+    found = []
+    for name in SWITCHES:
+        since = next((change.at for change in changes if change.setting == name), None)
+        found.append(Switch(name, getattr(school, name), since))
+    return found

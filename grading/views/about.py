@@ -12,17 +12,17 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from grading.models import AdapterVersion, RubricVersion, School
+from grading.models import AdapterVersion, RubricVersion
+from grading.models.people import KEPT_DAYS_LEAST, KEPT_DAYS_MOST
 from grading.services.cards import card_of, cards
 
 
 @require_GET
 def about(request: HttpRequest) -> HttpResponse:
-    kept = School._meta.get_field("kept_days").validators
     context = {
         "dimensions": RubricVersion.objects.newest("kidsart").dimensions.all(),
-        "fewest_days": min(v.limit_value for v in kept),
-        "most_years": max(v.limit_value for v in kept) // 365,
+        "fewest_days": KEPT_DAYS_LEAST,
+        "most_years": KEPT_DAYS_MOST // 365,
         "base": cards().base,
     }
     return render(request, "grading/about.html", context)

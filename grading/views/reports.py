@@ -17,7 +17,7 @@ from grading.models import Assignment, AuditEvent, ReportJob, Student
 from grading.services.audit import record
 from grading.services.reports import request_report, school_of, years_of
 from grading.views.requests import SignedInRequest
-from grading.works import report_title, reviews_in, works_of
+from grading.works import ai_use, report_title, reviews_in, works_of
 
 
 @login_required
@@ -54,7 +54,7 @@ def _report(request: SignedInRequest, job: ReportJob, years: Sequence[str] = ())
         "title": report_title(job),
         "form": form,
         "works": works,
-        "proposed": any(work.proposed for work in works),
+        "ai_use": ai_use(works),
         "demo_model": any(work.demo for work in works),
         "without_picture_owner": sum(work.student is None for work in works),
     }

@@ -146,7 +146,7 @@ def test_the_family_sees_what_a_person_decided_about_its_child(
     assert 'family-about">' in before_the_picture  # closed: no long text comes before it
 
 
-def test_where_no_model_proposed_anything_the_page_does_not_say_so(
+def test_where_no_model_proposed_anything_the_page_says_just_that(
     client, alice, assignment, student, make_picture, rubric_version, url
 ):
     artwork = make_picture(student).artwork
@@ -157,7 +157,8 @@ def test_where_no_model_proposed_anything_the_page_does_not_say_so(
     page = text(client.get(url))
     assert "Levels given by Alice on" in page
     assert "AI proposal" not in page
-    assert "computer model" not in page
+    assert "No computer model was used: a teacher looked at every picture" in page
+    assert "proposed" not in page
 
 
 def test_the_page_gives_nothing_else_away(
