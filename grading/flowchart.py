@@ -17,6 +17,7 @@ LEFT, BOX = 12.0, 218.0
 STORE_LEFT, STORE = 256.0, 72.0
 GAP = 22.0
 PADDING, TITLE_HEIGHT, LINE_HEIGHT = 9.0, 17.0, 14.5
+TITLE_LETTERS = 24
 LETTERS = 32  # that fit beside each other in a box, at 12 px and a little generous
 STORE_LETTERS = 10
 
@@ -34,14 +35,13 @@ class Step:
 @dataclass(frozen=True)
 class Box:
     kind: Kind
-    title: str
-    lines: tuple[tuple[str, str], ...]  # (text, y)
+    title: tuple[tuple[str, str], ...]  # (text, y)
+    lines: tuple[tuple[str, str], ...]
     x: str
     y: str
     width: str
     height: str
     text_x: str
-    title_y: str
     arrow: str  # path to the next box; empty for the last
     to_store: str  # path to the store; empty where nothing is written
 
@@ -65,11 +65,9 @@ def flow(steps: Sequence[Step], store: str, inside: range) -> Flow:
     for number, step in enumerate(steps):
         if number in (inside.start, inside.stop):
             y += 20  # the line of the frame, and its label
-        lines = _wrapped(step.words, LETTERS)
-        height = 2 * PADDING + TITLE_HEIGHT + LINE_HEIGHT * len(lines)
         tops.append(y)
-        heights.append(height)
-        y += height + GAP
+        heights.append(_height(step))
+        y += heights[-1] + GAP
     bottom = y - GAP + 4
     top_inside = tops[inside.start] - 14
     end_inside = tops[inside.stop - 1] + heights[inside.stop - 1] + 12
@@ -93,11 +91,17 @@ def flow(steps: Sequence[Step], store: str, inside: range) -> Flow:
     )
 
 
+def _height(step: Step) -> float:
+    titles, lines = _wrapped(step.title, TITLE_LETTERS), _wrapped(step.words, LETTERS)
+    return 2 * PADDING + TITLE_HEIGHT * len(titles) + LINE_HEIGHT * len(lines)
+
+
 def _box(
     steps: Sequence[Step], n: int, tops: list[float], heights: list[float], stores: bool
 ) -> Box:
     step, top, height = steps[n], tops[n], heights[n]
-    first = top + PADDING + TITLE_HEIGHT + 11
+    titles = _wrapped(step.title, TITLE_LETTERS)
+    first = top + PADDING + TITLE_HEIGHT * len(titles) + 11
     middle = LEFT + BOX / 2
     arrow = ""
     if n + 1 < len(steps):
@@ -106,7 +110,9 @@ def _box(
     side = top + height / 2
     return Box(
         kind=step.kind,
-        title=step.title,
+        title=tuple(
+            (text, _number(top + PADDING + 12 + TITLE_HEIGHT * i)) for i, text in enumerate(titles)
+        ),
         lines=tuple(
             (text, _number(first + LINE_HEIGHT * i))
             for i, text in enumerate(_wrapped(step.words, LETTERS))
@@ -116,7 +122,6 @@ def _box(
         width=_number(BOX),
         height=_number(height),
         text_x=_number(LEFT + 12),
-        title_y=_number(top + PADDING + 12),
         arrow=arrow,
         to_store=f"M{_number(LEFT + BOX)} {_number(side)}H{_number(STORE_LEFT)}" if stores else "",
     )

@@ -1010,6 +1010,16 @@ class Section:
     whose: Whose
     lines: tuple[Line, ...]
 
+    @property
+    def alike(self) -> list[list[Line]]:
+        """Lines together that are stored for the same reason and time, and seen by the same."""
+        found: dict[tuple[str, ...], list[Line]] = {}
+        for line in self.lines:
+            entry = line.entry
+            same = (str(entry.why), line.kept, str(entry.seen_by), str(entry.where))
+            found.setdefault(same, []).append(line)
+        return list(found.values())
+
 
 def data_map(school: School | None = None) -> list[Section]:
     """Of this school; without one, of any: then the times a school sets are said as such."""

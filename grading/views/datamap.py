@@ -69,7 +69,7 @@ def _steps(school: School) -> list[Step]:
     if not school.scoring_on:
         model = Step("off", _("A model proposes"), _("Switched off at this school."), stores=False)
     return [
-        Step("person", _("A teacher adds photographs"), _("In a browser, over HTTPS."), False),
+        Step("person", _("A teacher adds photographs"), _("In a browser."), False),
         Step("machine", _("The server checks each file"), _("It gets a random name.")),
         Step(
             "machine",
