@@ -978,8 +978,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "message cookie",
         gettext_lazy(
-            "The sentence that the next page begins with, which may name a child: “Amara B. is "
-            "confirmed.”"
+            "The sentence that the next page begins with, which may name a child whose picture was "
+            "just confirmed or moved."
         ),
         CHILDREN,
         RUN,

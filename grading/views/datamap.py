@@ -69,12 +69,12 @@ def _steps(school: School) -> list[Step]:
     if not school.scoring_on:
         model = Step("off", _("A model proposes"), _("Switched off at this school."), stores=False)
     return [
-        Step("person", _("A teacher adds photographs"), _("In a browser."), False),
-        Step("machine", _("The server checks each file"), _("It gets a random name.")),
+        Step("person", _("A teacher adds a picture"), _("In a browser."), False),
+        Step("machine", _("The server checks it"), _("The file gets a random name.")),
         Step(
             "machine",
-            _("A worker makes a clean copy"),
-            _("Without place, time and camera. The uploaded file is then deleted."),
+            _("A worker cleans it"),
+            _("A copy without place, time and camera; the uploaded file is deleted."),
         ),
         model,
         Step("person", _("A teacher decides"), _("Looks, changes, confirms every level.")),

@@ -1,4 +1,4 @@
-"""A school switches the model off: everything works by hand, and what was proposed is out of sight."""
+"""A school switches the model off: all works by hand, and what was proposed is out of sight."""
 
 from __future__ import annotations
 
