@@ -52,6 +52,8 @@ SCREENS: tuple[Screen, ...] = (
     Screen("privacy", _("Privacy"), _("Consent, a copy, a correction, erasing"),
            ("school-privacy", "student-privacy", "class-consents", "retention", "holds", "receipts",
             "receipt", "erase", "student-record", "consent", "amend", "hold-student")),
+    Screen("data", _("Data and AI"), _("What is stored, and for an impact assessment"),
+           ("school-data", "assessment-notes")),
     Screen("settings", _("School settings"), _("What an administrator decides"),
            ("school-settings",)),
     Screen("models", _("Models"), _("What scores, and since when"), ("models",)),
@@ -84,6 +86,7 @@ SCHOOL_SECTIONS: tuple[Section, ...] = (
         ("school-privacy", "student-privacy", "consent", "amend", "hold-student", "erase",
          "student-record", "class-consents", "retention", "holds", "receipts", "receipt"),
     ),
+    Section(_("Data and AI"), "school-data", ("school-data", "assessment-notes")),
     Section(_("Settings"), "school-settings", ("school-settings",)),
 )  # fmt: skip
 SCHOOL_PAGES = {f"grading:{name}" for section in SCHOOL_SECTIONS for name in section.pages}

@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 from celery import Task, current_app, shared_task
 from django.conf import settings
@@ -26,7 +26,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.fields.files import FieldFile
 from django.utils import translation
 from django.utils.timezone import now
@@ -42,6 +42,8 @@ from grading.intake.normalize import (
     write_versions,
 )
 from grading.models import (
+    DRAFTS_OFF,
+    SCORING_OFF,
     AdapterSet,
     Artwork,
     DoomedFile,
@@ -53,6 +55,7 @@ from grading.models import (
     PhotoProposal,
     Picture,
     ReportJob,
+    Review,
     ScoreSet,
     ScoringJob,
     StudentExport,
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
     from ml.writer import FeedbackRequest, FeedbackWriter
 
 log = logging.getLogger(__name__)
+JobT = TypeVar("JobT", ScoringJob, FeedbackJob)
 
 RESEND_AT_MOST = 200  # rows a sweep rings for; the next one is ten seconds away
 
@@ -237,9 +241,10 @@ def _forget_folder(picture: Picture) -> None:
 @shared_task
 def score_pictures(job_id: int) -> None:
     """Score this picture, together with others that wait for the same model."""
-    jobs = _with_pictures(ScoringJob.objects.claim_batch(job_id, settings.SCORING_BATCH))
+    claimed = ScoringJob.objects.claim_batch(job_id, settings.SCORING_BATCH)
+    jobs = _wanted(_with_pictures(claimed), SCORING_OFF)
     if not jobs:
-        return  # delivered twice, already done in somebody else's batch, or erased
+        return  # delivered twice, already done in somebody else's batch, erased, or switched off
 
     try:
         with lease_kept(jobs), local_paths([job.picture.full for job in jobs]) as paths:
@@ -255,7 +260,10 @@ def score_pictures(job_id: int) -> None:
         raise
     dimensions = {d.slug: d for d in jobs[0].adapter_set.rubric_version.dimensions.all()}
     adapters = {a.dimension.slug: a for a in _adapters(jobs[0].adapter_set)}
+    wanted = _wanted(jobs, SCORING_OFF)  # somebody may have pressed the switch meanwhile
     for job, result in zip(jobs, results, strict=True):
+        if job not in wanted:
+            continue
         if isinstance(result, PictureFailure):
             job.fail(result.error)
         else:
@@ -273,12 +281,25 @@ def _with_pictures(jobs: Sequence[ScoringJob]) -> list[ScoringJob]:
     return found
 
 
+def _wanted(jobs: Sequence[JobT], off: str) -> list[JobT]:
+    """Those whose school still has its switch on; the others fail with ``off``, and nothing of
+    them is recorded."""
+    if not jobs:
+        return []
+    mine = type(jobs[0]).objects.filter(pk__in=[job.pk for job in jobs])
+    stopped = set(mine.switched_off().values_list("pk", flat=True))
+    for job in jobs:
+        if job.pk in stopped:
+            job.fail(off)
+    return [job for job in jobs if job.pk not in stopped]
+
+
 def _draft_feedback(score_set: ScoreSet, rubric: Rubric, scores: PictureScores) -> None:
     """Compose words at once; a model that writes adds its own when no picture waits for scores."""
     given = {slug: s for slug, s in scores.dimensions.items() if s.level is not None}
-    if not given:
-        return
     assignment = score_set.picture.artwork.assignment
+    if not given or not assignment.classroom.school.proposes_words:
+        return
     words = compose(
         rubric,
         levels={slug: s.level for slug, s in given.items() if s.level is not None},
@@ -362,13 +383,11 @@ def write_feedback(job_id: int) -> None:
     if FeedbackJob.objects.must_stand_back():
         return  # the row stays, and the sweep rings again
     claimed = FeedbackJob.objects.claim_batch(job_id, settings.FEEDBACK_BATCH)
-    jobs = list(
-        FeedbackJob.objects.filter(pk__in=[job.pk for job in claimed])
-        .select_related("score_set__picture__artwork__student", "score_set__job__adapter_set__base")
-        .order_by("pk")
-    )
+    found = FeedbackJob.objects.filter(pk__in=[job.pk for job in claimed]).order_by("pk")
+    related = "score_set__picture__artwork__student", "score_set__job__adapter_set__base"
+    jobs = _wanted(list(found.select_related(*related)), DRAFTS_OFF)
     if not jobs:
-        return  # delivered twice, already written in somebody else's batch, or erased
+        return  # delivered twice, written in somebody else's batch, erased, or switched off
 
     pictures = [job.score_set.picture for job in jobs]
     try:
@@ -381,9 +400,10 @@ def write_feedback(job_id: int) -> None:
         if not any(told) and all(_erased(job) for job in jobs):
             return
         raise
+    wanted = _wanted(jobs, DRAFTS_OFF)
     for job, result in zip(jobs, results, strict=True):
         with transaction.atomic():
-            if job.succeed():
+            if job in wanted and job.succeed():
                 FeedbackDraft.objects.create(
                     score_set=job.score_set,
                     job=job,
@@ -531,9 +551,7 @@ def sweep() -> None:
         for expired in made.objects.expired()[:RESEND_AT_MOST]:
             expired.file.delete(save=True)
     delete_doomed_files(DoomedFile.objects.order_by("pk")[:RESEND_AT_MOST])
-    for picture in Picture.objects.filter(scoring_jobs=None, artwork__removed_at=None)[
-        :RESEND_AT_MOST
-    ]:
+    for picture in _unscored()[:RESEND_AT_MOST]:
         if job := ScoringJob.objects.request(picture):
             send(score_pictures, job.pk)
     waiting = Artwork.objects.kept().filter(~Q(original=""), intake_jobs=None)
@@ -580,6 +598,19 @@ def _forget_strays(kept_until: datetime) -> None:
     for name in names - known:
         if default_storage.get_modified_time(name) < kept_until:
             default_storage.delete(name)
+
+
+def _unscored() -> QuerySet[Picture]:
+    """Pictures that nobody has decided about and that no model was asked about: there was none
+    installed, or their school had switched it off."""
+    asked = ScoringJob.objects.that_count().filter(picture=OuterRef("pk"))
+    decided = Review.objects.standing().filter(artwork=OuterRef("artwork"))
+    return Picture.objects.filter(
+        ~Exists(asked),
+        ~Exists(decided),
+        artwork__removed_at=None,
+        artwork__assignment__classroom__school__scoring_on=True,
+    )
 
 
 def _sweep(

@@ -1,6 +1,7 @@
 from django.urls import URLPattern, path
 
 from grading.views import (
+    about,
     adapters,
     annotations,
     appeals,
@@ -9,6 +10,7 @@ from grading.views import (
     bulk,
     classview,
     consent,
+    datamap,
     exports,
     families,
     help_pages,
@@ -111,6 +113,8 @@ urlpatterns: list[URLPattern] = [
     path("school/<uuid:code>/holds/", rights.holds, name="holds"),
     path("school/<uuid:code>/receipts/", rights.receipts, name="receipts"),
     path("school/<uuid:code>/settings/", people.school_settings, name="school-settings"),
+    path("school/<uuid:code>/data/", datamap.school_data, name="school-data"),
+    path("school/<uuid:code>/data/notes/", datamap.assessment_notes, name="assessment-notes"),
     path("practice/", practice.practice, name="practice"),
     path("practice/<uuid:code>/", practice.example, name="practice-example"),
     path("practice/<uuid:code>/picture/", practice.example_picture, name="practice-picture"),
@@ -118,5 +122,8 @@ urlpatterns: list[URLPattern] = [
     path("help/", help_pages.help_page, name="help"),
     path("help/<slug:slug>/", help_pages.help_page, name="help"),
     path("models/", adapters.models, name="models"),
+    path("about/", about.about, name="about"),
+    path("about/models/", about.about_models, name="about-models"),
+    path("about/models/<uuid:code>/", about.about_model, name="about-model"),
     path("pictures/<uuid:code>/<slug:version>/", artworks.picture_file, name="picture"),
 ]

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import unescape
 
 from django.db.models import Exists, OuterRef, QuerySet, prefetch_related_objects
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from grading.charts import Axis, Layer, RadarContext, radar
@@ -76,6 +78,15 @@ class Work:
         return self.review.score_set is not None
 
     @property
+    def drafted(self) -> bool:
+        """Words were proposed, which the person then kept, changed or replaced."""
+        return self.review.feedback_draft_id is not None
+
+    @property
+    def ai_use(self) -> AiUse:
+        return ai_use([self])
+
+    @property
     def demo(self) -> bool:
         score_set = self.review.score_set
         return score_set is not None and score_set.job.adapter_set.base.is_demo
@@ -97,6 +108,30 @@ class Work:
             version.last_level,
             ident=f"radar-{self.review.pk}",
         )
+
+
+@dataclass(frozen=True)
+class AiUse:
+    """What a statement on a page has to say of the works on it."""
+
+    proposed: int  # works with levels that a model had proposed
+    by_hand: int  # works with none
+    drafted: bool  # for one of them at least, words were proposed, too
+
+    @property
+    def mixed(self) -> bool:
+        return bool(self.proposed and self.by_hand)
+
+
+def ai_use(works: Sequence[Work]) -> AiUse:
+    proposed = sum(work.proposed for work in works)
+    return AiUse(proposed, len(works) - proposed, any(work.drafted for work in works))
+
+
+def ai_statement(use: AiUse) -> str:
+    """As text, for files: the same words as on a page."""
+    words = render_to_string("grading/_ai_statement.html", {"use": use})
+    return unescape(" ".join(words.split()))
 
 
 def shown_name(user: User) -> str:

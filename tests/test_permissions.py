@@ -11,6 +11,7 @@ from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, r
 
 from grading.intake.edits import Edit
 from grading.models import (
+    AdapterVersion,
     ErasureReceipt,
     ExamplePicture,
     Membership,
@@ -26,7 +27,10 @@ from grading.services.releases import release_class
 from grading.services.rights import place_hold, request_export
 from tests.conftest import jpeg
 
-OPEN = {"sign-in", "sign-out", "set-language"}  # for everybody; the last two take POST only
+OPEN = {  # for everybody; signing out and the language take POST only
+    "sign-in", "sign-out", "set-language",
+    "grading:about", "grading:about-models", "grading:about-model",
+}  # fmt: skip
 EVERYBODY_SIGNED_IN = {  # shows each person their own, or nothing of anybody
     "grading:home", "grading:help", "grading:preferences", "grading:practice",
 }  # fmt: skip
@@ -38,6 +42,7 @@ ADMINISTRATORS = {
     "grading:student-privacy", "grading:consent", "grading:amend", "grading:hold-student",
     "grading:export-everything", "grading:erase",
     "grading:student-record", "grading:student-record-file",  # and of these, only who asked
+    "grading:school-data", "grading:assessment-notes",
 }  # fmt: skip
 BY_TOKEN = {"grading:family", "grading:family-picture", "grading:family-appeal"}  # no account
 SECOND_LOOK = {"grading:appeal-look", "grading:appeal-picture"}  # for those not of the class, too
@@ -116,6 +121,7 @@ def url_of(assignment, student, make_scored, school, alice, administrator):
         "receipts": ErasureReceipt.objects.create(
             school=school, student_code=uuid.uuid4(), reason="asked"
         ).code,
+        "about": AdapterVersion.objects.earliest("pk").code,
         "practice": example.code,
     }
 
@@ -240,6 +246,14 @@ def test_a_copy_of_everything_is_for_the_administrator_who_asked_for_it(
     Membership.objects.create(user=other, school=school, role=Role.ADMINISTRATOR)
     client.force_login(other)
     assert client.get(url_of(name)).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["grading:about", "grading:about-models", "grading:about-model"])
+@pytest.mark.parametrize("role", ["", "alice", "bob", "annotator"])
+def test_how_this_works_is_for_everybody(client: Client, request, url_of, name, role):
+    if role:
+        client.force_login(request.getfixturevalue(role))
+    assert client.get(url_of(name)).status_code == 200
 
 
 def test_a_teacher_who_left_the_school_sees_nothing_of_it(client, alice, url_of):

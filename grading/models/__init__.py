@@ -19,7 +19,14 @@ from grading.models.artworks import (
 )
 from grading.models.audit import AuditAnchor, AuditEvent
 from grading.models.consent import Consent, consenting_students
-from grading.models.feedback import BankComment, FeedbackDraft, FeedbackJob, Length, Tone
+from grading.models.feedback import (
+    DRAFTS_OFF,
+    BankComment,
+    FeedbackDraft,
+    FeedbackJob,
+    Length,
+    Tone,
+)
 from grading.models.frozen import FrozenError, FrozenModel
 from grading.models.invitations import Invitation
 from grading.models.jobs import Heartbeat, Job
@@ -55,10 +62,12 @@ from grading.models.rights import (
 )
 from grading.models.rosters import RosterImport
 from grading.models.rubrics import LevelWords, Rubric, RubricDimension, RubricVersion
-from grading.models.scoring import DimensionScore, ScoreSet, ScoringJob
+from grading.models.scoring import SCORING_OFF, DimensionScore, ScoreSet, ScoringJob
 from grading.models.training import TrainingItem, TrainingSet
 
 __all__ = [
+    "DRAFTS_OFF",
+    "SCORING_OFF",
     "AdapterSet",
     "AdapterVersion",
     "Amendment",

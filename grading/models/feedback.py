@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from typing import Self
 
 from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from grading.models.artworks import IntakeJob
 from grading.models.frozen import FrozenModel
 from grading.models.jobs import Job, JobQuerySet
-from grading.models.people import User
+from grading.models.people import School, User
 from grading.models.scoring import ScoreSet, ScoringJob
 
 
@@ -26,6 +28,9 @@ class Length(models.TextChoices):
     USUAL = "usual", _("usual")
 
 
+DRAFTS_OFF = gettext_noop("Your school has switched off that words are proposed.")
+
+
 class FeedbackJobQuerySet(JobQuerySet["FeedbackJob"]):
     def claim_batch(self, pk: int, limit: int) -> list[FeedbackJob]:
         """Claim this job and up to ``limit`` - 1 waiting ones that the same model writes."""
@@ -34,6 +39,21 @@ class FeedbackJobQuerySet(JobQuerySet["FeedbackJob"]):
     def must_stand_back(self) -> bool:
         """Pictures wait for their scores, or soon will: somebody may be looking at them."""
         return ScoringJob.objects.waiting().exists() or IntakeJob.objects.open().exists()
+
+    def switched_off(self) -> Self:
+        """Of schools where no words may be proposed."""
+        to_school = "score_set__picture__artwork__assignment__classroom__school__"
+        no_words = Q(**{f"{to_school}drafts_on": False})
+        return self.filter(no_words | Q(**{f"{to_school}scoring_on": False}))
+
+    def stop(self, school: School) -> int:
+        """Close every job of this school that waits; what runs is refused when it is recorded."""
+        said = ScoreSet.objects.filter(picture__artwork__assignment__classroom__school=school)
+        return (
+            self.waiting()
+            .filter(score_set__in=said)
+            .update(status=Job.Status.FAILED, error=DRAFTS_OFF, finished_at=now())
+        )
 
 
 class FeedbackJob(Job):

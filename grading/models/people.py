@@ -73,6 +73,9 @@ class SchoolQuerySet(models.QuerySet):
         return self.filter(pk__in=mine.values("school"))
 
 
+KEPT_DAYS_LEAST, KEPT_DAYS_MOST = 30, 3650
+
+
 def new_seed() -> int:
     return secrets.randbelow(2**31)
 
@@ -107,13 +110,18 @@ class School(models.Model):
     kept_days = models.PositiveSmallIntegerField(
         _("days that work is kept after its school year has ended"),
         default=365,
-        validators=[MinValueValidator(30), MaxValueValidator(3650)],
+        validators=[MinValueValidator(KEPT_DAYS_LEAST), MaxValueValidator(KEPT_DAYS_MOST)],
     )
 
     objects = SchoolQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def proposes_words(self) -> bool:
+        """Words are drafted from proposed levels: without those there is nothing to draft from."""
+        return self.scoring_on and self.drafts_on
 
 
 class Membership(models.Model):

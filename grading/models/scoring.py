@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.db import IntegrityError, models, transaction
 from django.db.models import F, Q
 from django.utils.timezone import now
+from django.utils.translation import gettext_noop
 
 from grading.models.adapters import AdapterSet, AdapterVersion
 from grading.models.artworks import Picture
 from grading.models.frozen import FrozenModel
 from grading.models.jobs import Job, JobQuerySet
+from grading.models.people import School
 from grading.models.rubrics import RubricDimension
 from ml.interface import PictureScores
+
+# Stands in ``error`` of a job that the school's switch has stopped, and marks it as one of those.
+SCORING_OFF = gettext_noop("Your school has switched off that a model proposes levels.")
 
 
 class ScoringJobQuerySet(JobQuerySet["ScoringJob"]):
@@ -20,7 +27,13 @@ class ScoringJobQuerySet(JobQuerySet["ScoringJob"]):
         return self.claim_alike(pk, limit, "adapter_set")
 
     def request(self, picture: Picture) -> ScoringJob | None:
-        """A new job for this picture, or the one already open; None if no model is installed."""
+        """A new job for this picture, or the one already open.
+
+        None if no model is installed, or the school has switched scoring off.
+        """
+        # Read anew: the school may have switched it off since ``picture`` was loaded.
+        if not School.objects.get(classrooms__assignments__artworks__pictures=picture).scoring_on:
+            return None
         adapter_set = AdapterSet.objects.in_use(picture.artwork.assignment.rubric_version)
         if adapter_set is None:
             return None
@@ -31,6 +44,23 @@ class ScoringJobQuerySet(JobQuerySet["ScoringJob"]):
                 return self.create(picture=picture, adapter_set=adapter_set)
         except IntegrityError:  # another request was first: the partial unique index says so
             return self.open().filter(picture=picture).first()
+
+    def switched_off(self) -> Self:
+        """Of schools where no model may propose anything."""
+        return self.filter(picture__artwork__assignment__classroom__school__scoring_on=False)
+
+    def stop(self, school: School) -> int:
+        """Close every job of this school that waits; what runs is refused when it is recorded."""
+        pictures = Picture.objects.filter(artwork__assignment__classroom__school=school)
+        return (
+            self.waiting()
+            .filter(picture__in=pictures)
+            .update(status=Job.Status.FAILED, error=SCORING_OFF, finished_at=now())
+        )
+
+    def that_count(self) -> Self:
+        """All but those that a switch has stopped: their pictures may be asked about again."""
+        return self.exclude(status=Job.Status.FAILED, error=SCORING_OFF)
 
 
 class ScoringJob(Job):

@@ -61,9 +61,11 @@ class Proposal:
 
 
 def newest_proposal(artwork: Artwork) -> Proposal:
+    """Without levels or words that the school has switched off: they are no proposal any more."""
+    school = artwork.assignment.classroom.school
     picture = artwork.pictures.last()
-    score_set = picture.score_sets.last() if picture else None
-    drafts = list(score_set.feedback_drafts.all()) if score_set else []
+    score_set = picture.score_sets.last() if picture and school.scoring_on else None
+    drafts = list(score_set.feedback_drafts.all()) if score_set and school.drafts_on else []
     scores = score_set.scores.all() if score_set else []
     levels = {s.dimension_id: s.level for s in scores if s.level is not None}
     return Proposal(picture, score_set, drafts, levels)
@@ -296,13 +298,17 @@ def confirm_review(
     if is_hidden(artwork):
         raise CannotConfirm(_("Set your own levels first; then the model's are shown."))
     if scores_seen is not None and scores_seen != proposal_mark(proposal.score_set):
+        if not artwork.assignment.classroom.school.scoring_on:
+            words = _("Your school has switched the model off. Set every level yourself.")
+            raise CannotConfirm(words)
         raise CannotConfirm(_("The model has scored this picture since. Please look once more."))
     draft = ReviewDraft.objects.filter(artwork=artwork).first()
     last = artwork.reviews.standing().last()
     if batch and (last or draft):
         raise CannotConfirm(_("Something has changed since the list was made."))
     if last and draft is None:
-        if (last.score_set, last.picture) == (proposal.score_set, proposal.picture):
+        silent = not artwork.assignment.classroom.school.scoring_on
+        if last.picture == proposal.picture and (silent or last.score_set == proposal.score_set):
             return last
         draft = _open_draft(artwork, by)  # another picture or score: what was decided still stands
     review = _freeze(artwork, proposal, draft, by, batch)
@@ -381,9 +387,10 @@ def _annotate(
 
 
 def is_hidden(artwork: Artwork) -> bool:
-    """The model's levels stay hidden until a teacher's own are in."""
+    """The model's levels stay hidden until a teacher's own are in; nothing is, where it is off."""
     return (
         artwork.blind_first
+        and artwork.assignment.classroom.school.scoring_on
         and not artwork.blind_looks.first_looks().exists()
         and not artwork.reviews.standing().exists()
     )

@@ -50,6 +50,7 @@ from grading.models import (
     Promotion,
     ReleasedWork,
     Review,
+    School,
     ScoreSet,
     ScoringJob,
 )
@@ -61,6 +62,7 @@ class State(StrEnum):
     SCORING = "scoring"
     FAILED = "failed"
     PROPOSED = "proposed"  # the model has spoken, nobody has decided
+    BY_HAND = "by_hand"  # no model may speak at this school, nobody has decided
     CONFIRMED = "confirmed"
 
     @property
@@ -74,9 +76,11 @@ _LABELS = {
     State.SCORING: gettext_lazy("Scoring…"),
     State.FAILED: gettext_lazy("Needs attention"),
     State.PROPOSED: gettext_lazy("Draft"),
+    State.BY_HAND: gettext_lazy("Waits for you"),
     State.CONFIRMED: gettext_lazy("Confirmed"),
 }
 UNDER_WAY = (State.PREPARING, State.WAITING, State.SCORING)
+TO_DECIDE = (State.PROPOSED, State.BY_HAND)
 
 
 @dataclass
@@ -172,7 +176,7 @@ class Board:
 
     @property
     def to_review(self) -> list[Tile]:
-        return [tile for tile in self.tiles if tile.state == State.PROPOSED]
+        return [tile for tile in self.tiles if tile.state in TO_DECIDE]
 
     @property
     def photo_proposals(self) -> int:
@@ -185,6 +189,16 @@ class Board:
     @property
     def demo(self) -> bool:
         return any(tile.demo for tile in self.tiles)
+
+    @property
+    def by_hand(self) -> bool:
+        """The school has switched off that a model proposes levels."""
+        return not self.assignment.classroom.school.scoring_on
+
+    @property
+    def can_be_compared(self) -> bool:
+        """There is something to see on the contact sheet."""
+        return bool(self.scored or self.to_review)
 
     @property
     def without_model(self) -> bool:
@@ -219,6 +233,7 @@ def with_state(artworks: QuerySet[Artwork]) -> QuerySet[Any]:
     return artworks.annotate(
         intake_status=newest(IntakeJob, "artwork", "pk", "status"),
         edit_status=newest(EditJob, "picture__artwork", "pk", "status"),
+        scoring_on=F("assignment__classroom__school__scoring_on"),
         picture_id=Subquery(_picture_in_use().values("pk")[:1]),
         review_id=Subquery(_standing_review().values("pk")[:1]),
     ).annotate(
@@ -232,6 +247,7 @@ def with_state(artworks: QuerySet[Artwork]) -> QuerySet[Any]:
 _STATE = Case(
     When(review_id__isnull=False, then=Value(State.CONFIRMED)),
     When(edit_status__in=Job.OPEN, then=Value(State.PREPARING)),
+    When(scoring_on=False, picture_id__isnull=False, then=Value(State.BY_HAND)),
     When(job_status=Job.Status.RUNNING, then=Value(State.SCORING)),
     When(score_set_id__isnull=False, then=Value(State.PROPOSED)),
     When(job_status=Job.Status.FAILED, then=Value(State.FAILED)),
@@ -243,7 +259,7 @@ _STATE = Case(
 
 
 _HIDDEN = ExpressionWrapper(  # as services.annotations.is_hidden says of one
-    Q(blind_first=True, review_id=None)
+    Q(blind_first=True, review_id=None, scoring_on=True)
     & ~Exists(BlindLook.objects.first_looks().filter(artwork=OuterRef("pk"))),
     output_field=BooleanField(),
 )
@@ -335,7 +351,8 @@ def _as_levels(rows: QuerySet, kind: str, key: str, value: str, unsure: F | Valu
 
 
 def _tile(row: Any, picture: Picture | None, levels: _Levels) -> Tile:
-    said = [] if row.hidden else levels.get((_SAID, row.score_set_id), [])
+    silent = row.hidden or row.state == State.BY_HAND
+    said = [] if silent else levels.get((_SAID, row.score_set_id), [])
     # A draft of a confirmed picture began with all that was decided: what is gone was cleared.
     drafted = levels.get((_DRAFTED, row.pk))
     mine = drafted or levels.get((_DECIDED, row.review_id), [])
@@ -382,8 +399,10 @@ def _seconds_left(tiles: list[Tile]) -> int | None:
     return round(max(left, pace["ahead"]) * seconds_each)
 
 
-def demo_in_use() -> bool:
-    """Whether the model that scores the next picture is a demo model."""
+def demo_in_use(school: School) -> bool:
+    """Whether the model that scores the school's next picture is a demo model."""
+    if not school.scoring_on:
+        return False
     newest = Promotion.objects.order_by("-pk").values_list("adapter__base__is_demo", flat=True)
     return bool(newest.first())
 
@@ -411,8 +430,16 @@ class Progress:
         return self.counts.total()
 
     @property
-    def to_review(self) -> int:
+    def drafts(self) -> int:
         return self.counts[State.PROPOSED]
+
+    @property
+    def by_hand(self) -> int:
+        return self.counts[State.BY_HAND]
+
+    @property
+    def to_review(self) -> int:
+        return self.drafts + self.by_hand
 
     @property
     def confirmed(self) -> int:

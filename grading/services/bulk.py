@@ -70,10 +70,10 @@ def candidates(assignment: Assignment) -> list[Candidate]:
     ).select_related("dimension", "adapter", "score_set"):
         scores.setdefault(score.score_set_id, []).append(score)
     pictures = Picture.objects.in_bulk([row.picture_id for row in rows])
-    words = {
-        draft.score_set_id: Words(draft.strength, draft.next_step)
-        for draft in FeedbackDraft.objects.filter(score_set__in=scores)  # the newest comes last
-    }
+    drafts = FeedbackDraft.objects.filter(score_set__in=scores)  # the newest comes last
+    if not assignment.classroom.school.proposes_words:
+        drafts = drafts.none()
+    words = {draft.score_set_id: Words(draft.strength, draft.next_step) for draft in drafts}
     return [
         Candidate(row, pictures[row.picture_id], said, words.get(row.score_set_id, Words()))
         for row in rows

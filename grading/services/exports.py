@@ -15,9 +15,11 @@ from typing import Any
 
 from django.db.models import QuerySet, Sum
 from django.utils.timezone import localdate
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
+from openpyxl.styles import Alignment
 
 from grading.models import (
     Annotation,
@@ -33,6 +35,7 @@ from grading.models import (
 )
 from grading.services.board import in_board_order, with_state
 from grading.tables import Cell, csv_lines, harmless, printable
+from grading.works import AiUse, ai_statement
 
 __all__ = [
     "Export",
@@ -76,7 +79,10 @@ class Kind(StrEnum):
 _KINDS = {
     Kind.XLSX: (
         _("Excel workbook"),
-        _("Both tables below in one file, to look through in Excel, LibreOffice or Numbers."),
+        _(
+            "Both tables below in one file, to look through in Excel, LibreOffice or Numbers, and "
+            "a sheet that says whether a model made proposals."
+        ),
     ),
     Kind.WIDE: (
         _("One row for each picture (CSV)"),
@@ -135,6 +141,11 @@ class Row:
     @property
     def student(self) -> Student | None:
         return self.artwork.student
+
+    @property
+    def model_was_used(self) -> bool:
+        """A model proposed levels, which the person had before them."""
+        return self.review is not None and self.review.score_set_id is not None
 
     @property
     def feedback(self) -> str:
@@ -197,11 +208,12 @@ def export_of(artworks: QuerySet[Artwork]) -> Export:
 def _score_set(artwork: Any, review: Review | None) -> int | None:
     """Of the scores that the person had before them; of an undecided picture, of the newest.
 
-    Where a person is to look first without scores, an export does not give them away.
+    Where a person is to look first without scores, an export does not give them away; where the
+    school has switched the model off, what it once proposed is no proposal any more.
     """
     if review:
         return review.score_set_id
-    return None if artwork.hidden else artwork.score_set_id
+    return None if artwork.hidden or not artwork.scoring_on else artwork.score_set_id
 
 
 def _levels(reviews: Iterable[int]) -> dict[int, dict[int, int]]:
@@ -250,7 +262,7 @@ def table(kind: Kind, export: Export) -> Iterator[list[Cell]]:
 
 
 _PICTURE = ["picture", "student", "class", "year", "assignment", "made_on"]
-_DECISION = ["confirmed_by", "confirmed_on", "released", "review_seconds"]
+_DECISION = ["confirmed_by", "confirmed_on", "released", "review_seconds", "model_proposed"]
 
 
 def _picture(row: Row) -> list[Cell]:
@@ -264,9 +276,17 @@ def _picture(row: Row) -> list[Cell]:
 def _decision(row: Row) -> list[Cell]:
     review = row.review
     if review is None:
-        return ["", "", "", row.seconds]
+        return ["", "", "", row.seconds, ""]
     day = localdate(review.confirmed_at).isoformat()
-    return [str(review.reviewer), day, "yes" if row.released else "no", row.seconds]
+    return [
+        str(review.reviewer), day, _yes_or_no(row.released), row.seconds,
+        _yes_or_no(row.model_was_used),
+    ]  # fmt: skip
+
+
+def _yes_or_no(said: bool) -> str:
+    """Not in the language of the page: a script reads it."""
+    return "yes" if said else "no"
 
 
 def _long(export: Export) -> Iterator[list[Cell]]:
@@ -414,14 +434,38 @@ def _classroom(export: Export) -> Iterator[list[Cell]]:
 
 
 # --------------------------------------------------------------------------------------- writing
+def about(export: Export) -> list[str]:
+    """What a table cannot say by itself: whether a model was at work, and what a level is not."""
+    confirmed = [row for row in export.rows if row.review]
+    proposed = sum(row.model_was_used for row in confirmed)
+    drafted = any(row.review and row.review.feedback_draft_id for row in confirmed)
+    use = AiUse(proposed, len(confirmed) - proposed, drafted)
+    return [
+        ai_statement(use) if confirmed else gettext("Nobody has decided about these pictures yet."),
+        gettext(
+            "The column “model_proposed” says of each picture whether a model had proposed levels."
+        ),
+        gettext(
+            "“model_score” is what the model proposed; “teacher_level” is what a person decided."
+        ),
+        gettext("No column may be added up or averaged: the dimensions measure different things."),
+    ]
+
+
 def workbook(export: Export) -> BytesIO:
-    """Both tables. Text is stored as text: "=1+1" is shown, not computed."""
+    """Both tables, and what they are. Text is stored as text: "=1+1" is shown, not computed."""
     book = Workbook(write_only=True)
     for title, kind in (("Pictures", Kind.WIDE), ("Dimensions", Kind.LONG)):
         sheet = book.create_sheet(title)
         sheet.freeze_panes = "A2"
         for row in table(kind, export):
             sheet.append([_as_cell(sheet, value) for value in row])
+    sheet = book.create_sheet("About")
+    sheet.column_dimensions["A"].width = 100
+    for sentence in about(export):
+        cell = _as_cell(sheet, str(sentence))
+        cell.alignment = Alignment(wrap_text=True, vertical="top")
+        sheet.append([cell])
     file = BytesIO()
     book.save(file)
     file.seek(0)
@@ -446,6 +490,7 @@ def student_record(student: Student, export: Export) -> dict[str, Any]:
             "school": student.school.name,
             "work_may_be_used_for_training": student.training_consent,
         },
+        "about": [str(sentence) for sentence in about(export)],
         "works": [_work_record(row) for row in export.rows],
     }
 
@@ -467,6 +512,7 @@ def _work_record(row: Row) -> dict[str, Any]:
             "strength": review.strength,
             "next_step": review.next_step,
             "released": row.released,
+            "model_had_proposed_levels": row.model_was_used,
         }
         if review
         else None,

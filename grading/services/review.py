@@ -57,7 +57,7 @@ from grading.services.annotations import (
     proposal_mark,
     words_in_force,
 )
-from grading.services.board import UNDER_WAY, State, in_board_order, newest, with_state
+from grading.services.board import TO_DECIDE, UNDER_WAY, State, in_board_order, newest, with_state
 
 AVERAGE_FROM = 3  # confirmed pictures; of fewer, an average would show one child's levels
 
@@ -152,7 +152,7 @@ class ClassPicture:
 
     @property
     def can_be_reviewed(self) -> bool:
-        return self.state == State.PROPOSED
+        return self.state in TO_DECIDE
 
 
 @dataclass(frozen=True)
@@ -172,6 +172,7 @@ class PicturePage:
     hidden: bool = False  # the model's levels wait for the teacher's own
     photo_proposed: bool = False  # the photograph could be straightened
     edit_error: str = ""  # why the last change of the picture did not work
+    by_hand: bool = False  # no model may propose anything at this school
 
     @property
     def under_way(self) -> bool:
@@ -183,6 +184,8 @@ class PicturePage:
 
     @property
     def scored_since_confirmed(self) -> bool:
+        if self.review is not None and self.by_hand:
+            return self.picture is not None and self.review.picture_id != self.picture.pk
         return self.review is not None and self.review.score_set_id != (
             self.score_set.pk if self.score_set else None
         )
@@ -274,6 +277,9 @@ def picture_page(artwork: Any) -> PicturePage:
     said = _decided(draft, review, by_people)
     said_by_model = list(_scores(artwork))
     mark = proposal_mark(said_by_model[0].score_set if said_by_model else None)
+    school = artwork.assignment.classroom.school
+    if not school.scoring_on:
+        said_by_model, mark = [], proposal_mark(None)
     if artwork.hidden:
         said_by_model, mark = [], UNSEEN
     scores = {score.dimension_id: score for score in said_by_model}
@@ -292,7 +298,7 @@ def picture_page(artwork: Any) -> PicturePage:
         review=review,
         draft=draft,
         score_set=score_set,
-        drafts=list({s.draft.pk: s.draft for s in said_by_model if hasattr(s, "draft")}.values()),
+        drafts=_drafts(said_by_model) if school.proposes_words else [],
         rows=rows,
         decided=said,
         class_pictures=[
@@ -303,7 +309,12 @@ def picture_page(artwork: Any) -> PicturePage:
         hidden=artwork.hidden,
         photo_proposed=artwork.photo_proposed,
         edit_error=_edit_error(artwork, picture),
+        by_hand=not school.scoring_on,
     )
+
+
+def _drafts(scores: Iterable[Any]) -> list[FeedbackDraft]:
+    return list({s.draft.pk: s.draft for s in scores if hasattr(s, "draft")}.values())
 
 
 def _edit_error(artwork: Any, picture: Picture | None) -> str:

@@ -11,7 +11,8 @@ from grading.services.audit import record
 def request_scoring(picture: Picture) -> ScoringJob | None:
     """Queue one scoring of this picture; one already open is returned instead.
 
-    None when no model is installed: the sweep asks again once there is one.
+    None when no model is installed, or the school has switched scoring off: the sweep asks again
+    once that has changed.
     """
     job = ScoringJob.objects.request(picture)
     if job and job.status == ScoringJob.Status.QUEUED:
@@ -29,6 +30,8 @@ def try_again(artwork: Artwork, by: User) -> IntakeJob | ScoringJob | None:
     last = picture.scoring_jobs.last()
     if last is not None and last.status != ScoringJob.Status.FAILED:
         return None
+    if not artwork.assignment.classroom.school.scoring_on:
+        return None  # a page from before the switch was pressed
     record(by, AuditEvent.Verb.RETRIED, artwork, artwork.assignment.classroom.school)
     return request_scoring(picture)
 

@@ -29,6 +29,10 @@ class NothingToWriteAbout(Exception):
     """There are no levels yet."""
 
 
+class WordsSwitchedOff(Exception):
+    """The school proposes no words."""
+
+
 @transaction.atomic
 def write_again(artwork: Artwork, tone: Tone, length: Length) -> FeedbackDraft:
     """Other words for the levels as they stand now; a model that writes adds its own later.
@@ -36,7 +40,10 @@ def write_again(artwork: Artwork, tone: Tone, length: Length) -> FeedbackDraft:
     Raises:
         NothingToWriteAbout: neither the model nor a person has given a level, or what the model
             has given is still hidden.
+        WordsSwitchedOff: the school does not want proposed words, or no model at all.
     """
+    if not artwork.assignment.classroom.school.proposes_words:
+        raise WordsSwitchedOff
     Artwork.objects.select_for_update().get(pk=artwork.pk)
     if is_hidden(artwork):
         raise NothingToWriteAbout

@@ -24,6 +24,7 @@ from grading.models import (
     User,
 )
 from grading.services.atlas import Atlas, UnreadableAtlas, atlas_path, read_atlas
+from grading.services.cards import Figures, figures_of
 from grading.views.requests import SignedInRequest
 from ml.errors import BundleError
 from ml.profiles import AdapterProfile, read_adapter_profile
@@ -59,28 +60,6 @@ MAPS: Mapping[str, tuple[Promise, Promise, Promise]] = {
         ),
     ),
 }
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What of AdapterVersion.metrics is known; None where it was not measured."""
-
-    spearman: float | None
-    low: float | None  # ends of the interval of spearman
-    high: float | None
-    qwk: float | None
-    mae: float | None
-    count: int | None
-    coverage_percent: float | None
-
-    @property
-    def any(self) -> bool:
-        return (self.spearman, self.qwk, self.mae, self.coverage_percent) != (None,) * 4
-
-    @property
-    def bar(self) -> str:
-        """Length of the bar, 0 to 100; a negative correlation has none."""
-        return f"{100 * max(0.0, min(1.0, self.spearman or 0.0)):.0f}"
 
 
 @dataclass(frozen=True)
@@ -181,26 +160,6 @@ def _profile(path: str, sha256: str) -> AdapterProfile | None:
     except (BundleError, OSError):
         return None
     return profile if profile.weights_sha256 == sha256 else None
-
-
-def figures_of(metrics: Mapping[str, object]) -> Figures:
-    count, coverage = _number(metrics, "n"), _number(metrics, "coverage")
-    interval = metrics.get("spearman_95")
-    low, high = interval if isinstance(interval, list) and len(interval) == 2 else (None, None)
-    return Figures(
-        spearman=_number(metrics, "spearman"),
-        low=low if isinstance(low, int | float) else None,
-        high=high if isinstance(high, int | float) else None,
-        qwk=_number(metrics, "qwk"),
-        mae=_number(metrics, "mae"),
-        count=int(count) if count else None,
-        coverage_percent=None if coverage is None else 100 * coverage,
-    )
-
-
-def _number(metrics: Mapping[str, object], key: str) -> float | None:
-    value = metrics.get(key)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _atlas_context(

@@ -134,7 +134,7 @@ def confirm(request: SignedInRequest, code: UUID) -> HttpResponse:
         if hidden := is_hidden(artwork):
             finish_blind_look(artwork, request.user)
         if hidden or seen == UNSEEN:  # sent twice, or somebody else was first: nothing was seen yet
-            return _show(request, artwork, _("These are the levels of the model, beside yours."))
+            return _show(request, artwork, _now_shown(artwork))
         if refusal := _unfit_words(request, artwork, form):
             return refusal
         confirm_review(artwork, request.user, seen)
@@ -243,6 +243,12 @@ def somebody_wrote(clash: WordsChanged) -> str:
     }
 
 
+def _now_shown(artwork: Artwork) -> str:
+    if artwork.assignment.classroom.school.scoring_on:
+        return _("These are the levels of the model, beside yours.")
+    return _("Your school has switched the model off meanwhile. Your levels are saved.")
+
+
 def _show(request: SignedInRequest, artwork: Artwork, words: str) -> HttpResponse:
     """The page of this picture once more, from the beginning."""
     messages.success(request, words)
@@ -297,7 +303,9 @@ def page_context(request: SignedInRequest, artwork: Artwork) -> dict[str, Any]:
 
 def _context(request: SignedInRequest, page: PicturePage) -> dict[str, Any]:
     wanting = page.to_check + page.missing
+    school = page.artwork.assignment.classroom.school
     return {
+        "school": school,
         "page": page,
         "artwork": page.artwork,
         "assignment": page.artwork.assignment,
@@ -313,7 +321,7 @@ def _context(request: SignedInRequest, page: PicturePage) -> dict[str, Any]:
         "tones": Tone.choices,
         "lengths": Length.choices,
         "manner": _manner(request.user),
-        "demo_model": page.demo or (page.hidden and demo_in_use()),
+        "demo_model": page.demo or (page.hidden and demo_in_use(school)),
     }
 
 

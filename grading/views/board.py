@@ -42,7 +42,8 @@ def board(request: SignedInRequest, code: UUID) -> HttpResponse:
         "removed": _removed(assignment) if "removed" in request.GET else [],
         "limits": upload_limits(),
         "accepted": _accepted(request, assignment),
-        "demo_model": board.demo or demo_in_use(),  # the scores may come while the page is open
+        # The scores may come while the page is open.
+        "demo_model": board.demo or demo_in_use(assignment.classroom.school),
     }
     return render(request, "grading/board.html", context)
 
@@ -162,7 +163,7 @@ def _board_context(board: Board) -> dict[str, Any]:
         "board": board,
         "assignment": board.assignment,
         "health": health,
-        "machinery": health.summary + ("m" if board.without_model else ""),
+        "machinery": health.summary + "m" * board.without_model + "h" * board.by_hand,
         "polling": live and len(have) <= HEADER_LIMIT,
         "have": have,
         "demo_model": board.demo,
@@ -197,6 +198,8 @@ def _all_done(board: Board) -> Notice | None:
     if not board.to_review:
         return None
     words = _("All pictures are through. Drafts that wait for you: %(count)d.")
+    if board.by_hand:
+        words = _("All pictures are prepared. Those that wait for you: %(count)d.")
     return Notice(words % {"count": len(board.to_review)}, "success")
 
 

@@ -37,7 +37,7 @@ def accept_drafts(request: SignedInRequest, code: UUID) -> HttpResponse:
         "askew": open_proposals(assignment).count(),
         "dimensions": version.dimensions.all(),
         "version": version,
-        "demo_model": demo_in_use(),
+        "demo_model": demo_in_use(assignment.classroom.school),
     }
     return render(request, "grading/accept.html", context)
 

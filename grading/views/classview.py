@@ -55,7 +55,7 @@ def class_view(request: SignedInRequest, code: UUID) -> HttpResponse:
         "cards": _cards(view) if view else [],
         "radar": _radar(view) if view else None,
         "average_from": AVERAGE_FROM,
-        "demo_model": demo_in_use(),
+        "demo_model": demo_in_use(classroom.school),
         "administers": School.objects.administered_by(request.user)
         .filter(pk=classroom.school_id)
         .exists(),

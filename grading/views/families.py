@@ -34,7 +34,7 @@ from grading.services.families import (
 from grading.services.limits import LINKS, TooMany, refuse_too_many
 from grading.views.artworks import PICTURE_VERSIONS, send_picture
 from grading.views.requests import SignedInRequest
-from grading.works import Work
+from grading.works import Work, ai_use
 
 LAST_OPENINGS = 10
 
@@ -152,7 +152,7 @@ def family(request: HttpRequest, link: FamilyLink, token: str) -> HttpResponse:
         "student": link.student,
         "works": [(work, appeals.get(work.artwork.pk)) for work in works],
         "scale": works[0].lines if works else (),
-        "proposed": any(work.proposed for work in works),
+        "ai_use": ai_use(works),
         "token": token,
         "expires_at": link.expires_at,
     }

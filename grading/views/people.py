@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
@@ -18,6 +17,7 @@ from grading.models import Assignment, AuditEvent, Classroom, Role, Student
 from grading.services.appeals import open_appeals
 from grading.services.audit import record
 from grading.services.board import Progress, progress_of
+from grading.services.governance import last_changes, save_settings
 from grading.services.health import machinery_health
 from grading.views.requests import SignedInRequest
 from grading.views.schools import administered_school
@@ -63,7 +63,8 @@ def home(request: SignedInRequest) -> HttpResponse:
     roles = set(request.user.memberships.values_list("role", flat=True))
     context = {
         "cards": list(cards.values()),
-        "to_review": sum(p.to_review for p in progress),
+        "to_review": sum(p.drafts for p in progress),
+        "by_hand": sum(p.by_hand for p in progress),
         "under_way": sum(p.under_way for p in progress),
         "failed": sum(p.failed for p in progress),
         "only_annotates": roles == {Role.ANNOTATOR},
@@ -106,20 +107,17 @@ def _assignment_rows(assignments: QuerySet[Assignment]) -> list[AssignmentRow]:
 @require_http_methods(["GET", "POST"])
 def school_settings(request: SignedInRequest, code: UUID) -> HttpResponse:
     school = administered_school(request, code)
-    form = SchoolForm(request.POST or None, instance=school)
+    form = SchoolForm(request.POST if request.method == "POST" else None, instance=school)
     if request.method == "POST" and form.is_valid():
-        _save_settings(request, form)
+        changed = {name: form.cleaned_data[name] for name in form.set_by_hand}
+        save_settings(school, changed, request.user)
         messages.success(request, _("The settings are saved."))
         return redirect("grading:school-settings", school.code)
-    return render(request, "grading/school_settings.html", {"school": school, "form": form})
-
-
-@transaction.atomic
-def _save_settings(request: SignedInRequest, form: SchoolForm) -> None:
-    changed = {name: str(form.cleaned_data[name]) for name in form.changed_data}
-    school = form.save()
-    if changed:
-        record(request.user, AuditEvent.Verb.CHANGED, school, school, **changed)
+    labels = {name: field.label for name, field in form.fields.items()}
+    changes = [(labels[c.setting], c) for c in last_changes(school, set(labels))]
+    context = {"school": school, "form": form, "changes": changes}
+    status = 422 if form.errors else 200
+    return render(request, "grading/school_settings.html", context, status=status)
 
 
 @login_required

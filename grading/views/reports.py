@@ -18,7 +18,7 @@ from grading.services.audit import record
 from grading.services.limits import EXPORTS, REPORTS, refuse_too_many
 from grading.services.reports import request_report, school_of, years_of
 from grading.views.requests import SignedInRequest
-from grading.works import report_title, reviews_in, with_amendments, works_of
+from grading.works import ai_use, report_title, reviews_in, with_amendments, works_of
 
 
 @login_required
@@ -57,7 +57,7 @@ def _report(request: SignedInRequest, job: ReportJob, years: Sequence[str] = ())
         "form": form,
         "works": works,
         "amendments": job.student.amendments.all() if job.student else [],
-        "proposed": any(work.proposed for work in works),
+        "ai_use": ai_use(works),
         "demo_model": any(work.demo for work in works),
         "without_picture_owner": sum(work.student is None for work in works),
     }

@@ -72,7 +72,7 @@ def _page(request: SignedInRequest, sheet: Sheet, problem: str = "") -> HttpResp
         "sheet": sheet,
         "assignment": sheet.assignment,
         "orders": [(order, order.label) for order in Order],
-        "demo_model": demo_in_use(),
+        "demo_model": demo_in_use(sheet.assignment.classroom.school),
         "problem": problem,
     }
     template = "grading/_sheet.html" if request.htmx else "grading/sheet.html"

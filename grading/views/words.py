@@ -21,6 +21,7 @@ from grading.models import Artwork, BankComment, FeedbackDraft
 from grading.services.annotations import Words, WordsChanged, is_hidden, set_words
 from grading.services.words import (
     NothingToWriteAbout,
+    WordsSwitchedOff,
     bank_of,
     keep_comment,
     with_comment,
@@ -51,6 +52,8 @@ def write_words_again(request: SignedInRequest, code: UUID) -> HttpResponse:
         write_again(artwork, form.cleaned_data["tone"], form.cleaned_data["length"])
     except NothingToWriteAbout:
         return _answer(request, code, _("There is no level yet to write about."))
+    except WordsSwitchedOff:
+        return _answer(request, code, _switched_off())
     return _answer(request, code, _("Here is another draft."))
 
 
@@ -61,6 +64,8 @@ def take_draft(request: SignedInRequest, code: UUID) -> HttpResponse:
     artwork = to_change(request, code)
     if is_hidden(artwork):
         raise Http404
+    if not artwork.assignment.classroom.school.proposes_words:  # a page from before the switch
+        return _save(request, artwork, _typed(request)) or _answer(request, code, _switched_off())
     drafts = FeedbackDraft.objects.filter(score_set__picture__artwork=artwork)
     key = request.POST.get("draft", "")
     draft = get_object_or_404(drafts, pk=key if key.isdecimal() and len(key) < 16 else 0)
@@ -116,6 +121,10 @@ def forget_comment(request: SignedInRequest, code: UUID) -> HttpResponse:
         return refusal
     comment.delete()
     return _answer(request, code, _("The comment is gone."))
+
+
+def _switched_off() -> str:
+    return _("Your school has switched off that words are proposed. Yours are saved.")
 
 
 def _comment(request: SignedInRequest) -> BankComment:

@@ -133,7 +133,8 @@ class TestSettings:
     def test_what_changed_is_saved_and_leaves_a_trace(self, client, administrator, school):
         client.force_login(administrator)
         url = reverse("grading:school-settings", args=[school.code])
-        client.post(url, {"blind_percent": "20", "minutes_before": "5.5"})
+        kept = {"scoring_on": "on", "drafts_on": "on", "kept_days": "365"}
+        client.post(url, {"blind_percent": "20", "minutes_before": "5.5"} | kept)
         school.refresh_from_db()
         assert (school.blind_percent, float(school.minutes_before)) == (20, 5.5)
         event = AuditEvent.objects.get(verb=AuditEvent.Verb.CHANGED)

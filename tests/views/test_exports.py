@@ -111,7 +111,7 @@ def test_scores_that_are_to_be_hidden_are_in_no_file(assignment, alice, make_sco
 def test_the_workbook_holds_both(client, alice, assignment, review):
     client.force_login(alice)
     book = load_workbook(io.BytesIO(download(client, assignment, "xlsx")))
-    assert book.sheetnames == ["Pictures", "Dimensions"]
+    assert book.sheetnames == ["Pictures", "Dimensions", "About"]
     assert book["Pictures"].max_row == 2
     assert book["Dimensions"].max_row == 10
     head = [cell.value for cell in book["Pictures"][1]]

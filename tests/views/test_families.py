@@ -146,7 +146,7 @@ def test_the_family_sees_what_a_person_decided_about_its_child(
     assert 'family-about">' in before_the_picture  # closed: no long text comes before it
 
 
-def test_where_no_model_proposed_anything_the_page_does_not_say_so(
+def test_where_no_model_proposed_anything_the_page_says_just_that(
     client, alice, assignment, student, make_picture, rubric_version, url
 ):
     artwork = make_picture(student).artwork
@@ -157,13 +157,15 @@ def test_where_no_model_proposed_anything_the_page_does_not_say_so(
     page = text(client.get(url))
     assert "Levels given by Alice on" in page
     assert "AI proposal" not in page
-    assert "computer model" not in page
+    assert "No computer model was used: a teacher looked at every picture" in page
+    assert "proposed" not in page
 
 
 def test_the_page_gives_nothing_else_away(
     client, alice, assignment, student, review, others, made, url
 ):
-    """No model score, no school number, no address of the staff, no way into the application."""
+    """No model score, no school number, no address of the staff, no way into the application:
+    only to the page that says how this works, which is for everybody."""
     alice.name = ""  # then the address stands for the name elsewhere
     alice.save()
     student.number = "20261124"
@@ -176,7 +178,7 @@ def test_the_page_gives_nothing_else_away(
         assert words not in page
     addresses = set(re.findall(r'(?:href|src|action)="(/[^"#]*)', page))
     own = f"/f/{made[1]}/"
-    assert {a for a in addresses if not a.startswith((own, "/static/"))} == set()
+    assert {a for a in addresses if not a.startswith((own, "/static/"))} == {"/about/"}
     assert response["Referrer-Policy"] == "no-referrer"
     assert response["Cache-Control"] == "no-store"
     assert "noindex" in response["X-Robots-Tag"]
