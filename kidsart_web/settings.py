@@ -52,6 +52,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "grading.middleware.remember_client_address",
+    "grading.archived.RefuseChangesInArchivedYears",
 ]
 
 ROOT_URLCONF = "kidsart_web.urls"

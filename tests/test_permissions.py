@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
+from django.utils.timezone import localdate, now
 
 from grading.intake.edits import Edit
-from grading.models import ExamplePicture, PhotoProposal, ReportJob
+from grading.models import (
+    AuditEvent,
+    ExamplePicture,
+    PhotoProposal,
+    ReportJob,
+    SchoolYear,
+    Teaching,
+)
 from grading.services.annotations import confirm_review
 from grading.services.appeals import ask_again
 from grading.services.families import create_link
@@ -20,9 +29,18 @@ from tests.conftest import jpeg
 OPEN = {"sign-in", "sign-out", "set-language"}  # for everybody; the last two take POST only
 EVERYBODY_SIGNED_IN = {  # shows each person their own, or nothing of anybody
     "grading:home", "grading:help", "grading:preferences", "grading:practice",
+    "grading:earlier-years",
 }  # fmt: skip
 MEMBERS_OF_THE_SCHOOL = {"grading:practice-example", "grading:practice-picture"}
-ADMINISTRATORS = {"grading:schools", "grading:school", "grading:school-settings"}
+ADMINISTRATORS = {
+    "grading:schools", "grading:school", "grading:school-settings",
+    "grading:school-classes", "grading:new-year", "grading:edit-year", "grading:archive-year",
+    "grading:open-year", "grading:new-class", "grading:edit-class", "grading:promote-classes",
+    "grading:add-teacher", "grading:change-teaching", "grading:remove-teacher",
+    "grading:school-students", "grading:new-students", "grading:put-students",
+    "grading:edit-student", "grading:put-student", "grading:move-student",
+    "grading:leave-school", "grading:come-back",
+}  # fmt: skip
 BY_TOKEN = {"grading:family", "grading:family-picture", "grading:family-appeal"}  # no account
 SECOND_LOOK = {"grading:appeal-look", "grading:appeal-picture"}  # for those not of the class, too
 TEACHERS_OF_ANY_SCHOOL = {"grading:models"}  # and administrators; it shows nothing of a school
@@ -95,6 +113,8 @@ def url_of(assignment, student, make_scored, school, alice):
         "students": student.code,
         "notes": student.notes.create(by=alice, text="Loves ink.").code,
         "school": school.code,
+        "years": assignment.classroom.year.code,
+        "teachings": assignment.classroom.teachings.get().code,
         "practice": example.code,
     }
 
@@ -216,6 +236,63 @@ def test_a_teacher_who_left_the_school_sees_nothing_of_it(client, alice, url_of)
     client.force_login(alice)
     for name in SCOPED + sorted(TEACHERS_OF_ANY_SCHOOL):
         assert client.get(url_of(name)).status_code in (404, 405), name
+
+
+@pytest.mark.parametrize("name", SCOPED)
+def test_a_substitute_is_in_on_the_last_day_and_out_on_the_next(client, alice, url_of, name):
+    url = url_of(name)
+    teachings = Teaching.objects.filter(user=alice)
+    client.force_login(alice)
+    teachings.update(until=localdate())
+    assert client.get(url).status_code in (200, 302, 405)
+    teachings.update(until=localdate() - timedelta(days=1))
+    for method in ("get", "post"):
+        assert getattr(client, method)(url).status_code in (404, 405), method
+
+
+# What may be done in an archived year, and why. Everything else that takes a POST is refused.
+CHANGES_NOTHING_OF_A_CLASS = {
+    "grading:report-class", "grading:report-student",  # they make a file
+    "grading:family-links", "grading:revoke-family-link",  # of the student, in every year
+    "grading:new-note", "grading:remove-note",
+    "grading:edit-student", "grading:put-student", "grading:move-student",
+    "grading:leave-school", "grading:come-back",
+    "grading:archive-year", "grading:open-year",
+    "grading:new-year", "grading:new-class", "grading:promote-classes",  # of the school
+    "grading:new-students", "grading:put-students", "grading:school-settings",
+    "grading:practice-example",
+    "grading:preferences",  # of the person
+} | OPEN  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_changed_in_an_archived_year(client, administrator, url_of, name):
+    url = url_of(name)
+    SchoolYear.objects.update(archived_at=now())
+    client.force_login(administrator)
+    before = AuditEvent.objects.count()
+    status = client.post(url).status_code
+    if name in CHANGES_NOTHING_OF_A_CLASS:
+        assert status not in (404, 405, 409), name
+    else:
+        assert status in (405, 409), f"{name}: teach grading.archived.PLACES about it"
+        assert AuditEvent.objects.count() == before
+
+
+@pytest.mark.parametrize("name", SCOPED)
+def test_everything_in_an_archived_year_can_be_read(client, alice, url_of, name):
+    url = url_of(name)
+    SchoolYear.objects.update(archived_at=now())
+    client.force_login(alice)
+    assert client.get(url).status_code in (200, 302, 405), name
+
+
+@pytest.mark.parametrize("name", SCOPED)
+def test_a_stranger_is_not_told_that_a_year_is_archived(client, bob, url_of, name):
+    url = url_of(name)
+    SchoolYear.objects.update(archived_at=now())
+    client.force_login(bob)
+    assert client.post(url).status_code in (404, 405), name
 
 
 def test_the_support_pages_are_for_staff_only(client, alice, administrator):
