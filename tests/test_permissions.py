@@ -238,16 +238,16 @@ def test_a_teacher_who_left_the_school_sees_nothing_of_it(client, alice, url_of)
         assert client.get(url_of(name)).status_code in (404, 405), name
 
 
-@pytest.mark.parametrize("name", SCOPED)
-def test_a_substitute_is_in_on_the_last_day_and_out_on_the_next(client, alice, url_of, name):
-    url = url_of(name)
+def test_a_substitute_is_in_on_the_last_day_and_out_on_the_next(client, alice, url_of):
     teachings = Teaching.objects.filter(user=alice)
     client.force_login(alice)
     teachings.update(until=localdate())
-    assert client.get(url).status_code in (200, 302, 405)
+    for name in SCOPED:
+        assert client.get(url_of(name)).status_code in (200, 302, 405), name
     teachings.update(until=localdate() - timedelta(days=1))
-    for method in ("get", "post"):
-        assert getattr(client, method)(url).status_code in (404, 405), method
+    for name in SCOPED:
+        for method in ("get", "post"):
+            assert getattr(client, method)(url_of(name)).status_code in (404, 405), name
 
 
 # What may be done in an archived year, and why. Everything else that takes a POST is refused.
@@ -265,34 +265,35 @@ CHANGES_NOTHING_OF_A_CLASS = {
 } | OPEN  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_nothing_is_changed_in_an_archived_year(client, administrator, url_of, name):
-    url = url_of(name)
+def test_nothing_is_changed_in_an_archived_year(client, administrator, url_of):
     SchoolYear.objects.update(archived_at=now())
     client.force_login(administrator)
     before = AuditEvent.objects.count()
-    status = client.post(url).status_code
-    if name in CHANGES_NOTHING_OF_A_CLASS:
-        assert status not in (404, 405, 409), name
-    else:
+    for name in sorted(set(NAMES) - CHANGES_NOTHING_OF_A_CLASS):
+        status = client.post(url_of(name)).status_code
         assert status in (405, 409), f"{name}: teach grading.archived.PLACES about it"
-        assert AuditEvent.objects.count() == before
+    assert AuditEvent.objects.count() == before
 
 
-@pytest.mark.parametrize("name", SCOPED)
-def test_everything_in_an_archived_year_can_be_read(client, alice, url_of, name):
-    url = url_of(name)
+@pytest.mark.parametrize("name", sorted(CHANGES_NOTHING_OF_A_CLASS))
+def test_what_changes_nothing_of_a_class_is_not_refused(client, administrator, url_of, name):
+    SchoolYear.objects.update(archived_at=now())
+    client.force_login(administrator)
+    assert client.post(url_of(name)).status_code not in (405, 409)
+
+
+def test_everything_in_an_archived_year_can_be_read(client, alice, url_of):
     SchoolYear.objects.update(archived_at=now())
     client.force_login(alice)
-    assert client.get(url).status_code in (200, 302, 405), name
+    for name in SCOPED:
+        assert client.get(url_of(name)).status_code in (200, 302, 405), name
 
 
-@pytest.mark.parametrize("name", SCOPED)
-def test_a_stranger_is_not_told_that_a_year_is_archived(client, bob, url_of, name):
-    url = url_of(name)
+def test_a_stranger_is_not_told_that_a_year_is_archived(client, bob, url_of):
     SchoolYear.objects.update(archived_at=now())
     client.force_login(bob)
-    assert client.post(url).status_code in (404, 405), name
+    for name in SCOPED:
+        assert client.post(url_of(name)).status_code in (404, 405), name
 
 
 def test_the_support_pages_are_for_staff_only(client, alice, administrator):
