@@ -91,3 +91,4 @@ SCHOOL_SECTIONS: tuple[Section, ...] = (
     ),
     Section(_("Settings"), "school-settings", ("school-settings",)),
 )  # fmt: skip
+SCHOOL_PAGES = frozenset(f"grading:{page}" for section in SCHOOL_SECTIONS for page in section.pages)
