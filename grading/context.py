@@ -19,7 +19,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         return {"nav": []}
     # Lazy, because most answers are fragments, which have no navigation and need no query for it.
     return {
-        "nav": SimpleLazyObject(lambda: _sections(_place(request), user)),
+        "nav": SimpleLazyObject(lambda: _sections(request, user)),
         **_learning(request, user),
     }
 
@@ -38,13 +38,7 @@ def _learning(request: HttpRequest, user: User) -> dict[str, Any]:
     }
 
 
-def _place(request: HttpRequest) -> str:
-    """The path; of a page of a school's administration, wherever it lies, the school's."""
-    name = request.resolver_match.view_name if request.resolver_match else ""
-    return reverse("grading:schools") if name in SCHOOL_PAGES else request.path
-
-
-def _sections(path: str, user: User) -> list[dict[str, Any]]:
+def _sections(request: HttpRequest, user: User) -> list[dict[str, Any]]:
     links = [(_("Classes"), reverse("grading:home"))]
     if user.is_staff or getattr(user, "grades", False):  # from grading.backends
         links.append((_("Models"), reverse("grading:models")))
@@ -52,13 +46,17 @@ def _sections(path: str, user: User) -> list[dict[str, Any]]:
         links.append((_("School"), reverse("grading:schools")))
     if user.is_staff:
         links.append((_("Support"), reverse("admin:index")))
-    return [{"label": label, "url": url, "current": _is_current(path, url)} for label, url in links]
+    return [
+        {"label": label, "url": url, "current": _is_current(request, url)} for label, url in links
+    ]
 
 
-def _is_current(path: str, url: str) -> bool:
+def _is_current(request: HttpRequest, url: str) -> bool:
     """Everything that is not a section of its own belongs to the classes."""
+    path, match = request.path, request.resolver_match
+    of_the_school = path.startswith("/school") or (match and match.view_name in SCHOOL_PAGES)
+    if url == reverse("grading:schools") or of_the_school:
+        return bool(of_the_school) and url == reverse("grading:schools")
     if url == reverse("grading:home"):
-        return not path.startswith(("/support/", "/school", reverse("grading:models")))
-    if url == reverse("grading:schools"):
-        return path.startswith("/school")
+        return not path.startswith(("/support/", reverse("grading:models")))
     return path.startswith(url)

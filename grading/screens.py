@@ -26,7 +26,7 @@ class Screen:
 SCREENS: tuple[Screen, ...] = (
     Screen(
         "classes", _("Classes"), _("Where everything starts"),
-        ("home", "classroom", "new-assignment"),
+        ("home", "earlier-years", "classroom", "new-assignment"),
     ),
     Screen("board", _("Assignment board"), _("A class set, from photos to levels"),
            ("board", "upload", "accept")),
@@ -49,6 +49,10 @@ SCREENS: tuple[Screen, ...] = (
             "export-student")),
     Screen("practice", _("Practice"), _("Compare your eye with the rubric"),
            ("practice", "practice-example")),
+    Screen("school", _("School"), _("Years, classes and students"),
+           ("school", "school-classes", "new-year", "edit-year", "archive-year", "new-class",
+            "edit-class", "add-teacher", "promote-classes", "school-students", "new-students",
+            "edit-student", "put-student", "leave-school")),
     Screen("privacy", _("Privacy"), _("Consent, a copy, a correction, erasing"),
            ("school-privacy", "student-privacy", "class-consents", "retention", "holds", "receipts",
             "receipt", "erase", "student-record", "consent", "amend", "hold-student")),
@@ -81,6 +85,15 @@ class Section:
 
 SCHOOL_SECTIONS: tuple[Section, ...] = (
     Section(_("Overview"), "school", ("school",)),
+    Section(
+        _("Classes"), "school-classes",
+        ("school-classes", "new-year", "edit-year", "archive-year", "new-class", "edit-class",
+         "add-teacher", "promote-classes"),
+    ),
+    Section(
+        _("Students"), "school-students",
+        ("school-students", "new-students", "edit-student", "put-student", "leave-school"),
+    ),
     Section(
         _("Privacy"), "school-privacy",
         ("school-privacy", "student-privacy", "consent", "amend", "hold-student", "erase",

@@ -165,7 +165,7 @@ def works_of(reviews: QuerySet[Review]) -> list[Work]:
     rows = list(
         reviews.select_related(
             "artwork__student",
-            "artwork__assignment__classroom",
+            "artwork__assignment__classroom__year",
             "artwork__assignment__rubric_version",
             "picture",
             "reviewer",

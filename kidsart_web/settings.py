@@ -57,6 +57,7 @@ MIDDLEWARE = [
     "grading.middleware.remember_client_address",
     "grading.guards.refuse_large_bodies",  # before anything reads the body, after who it is
     "grading.guards.SayTooMany",
+    "grading.archived.RefuseChangesInArchivedYears",
 ]
 # How many proxies stand in front; each adds what it sees to X-Forwarded-For. 0: none, and the
 # header is not looked at.

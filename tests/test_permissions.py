@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
+from django.utils.timezone import localdate, now
 
 from grading.intake.edits import Edit
 from grading.models import (
     AdapterVersion,
+    AuditEvent,
     ErasureReceipt,
     ExamplePicture,
     Membership,
     PhotoProposal,
     ReportJob,
     Role,
+    SchoolYear,
+    Teaching,
     User,
 )
 from grading.services.annotations import confirm_review
@@ -33,6 +38,7 @@ OPEN = {  # for everybody; signing out and the language take POST only
 }  # fmt: skip
 EVERYBODY_SIGNED_IN = {  # shows each person their own, or nothing of anybody
     "grading:home", "grading:help", "grading:preferences", "grading:practice",
+    "grading:earlier-years",
 }  # fmt: skip
 MEMBERS_OF_THE_SCHOOL = {"grading:practice-example", "grading:practice-picture"}
 ADMINISTRATORS = {
@@ -43,6 +49,12 @@ ADMINISTRATORS = {
     "grading:export-everything", "grading:erase",
     "grading:student-record", "grading:student-record-file",  # and of these, only who asked
     "grading:school-data", "grading:assessment-notes",
+    "grading:school-classes", "grading:new-year", "grading:edit-year", "grading:archive-year",
+    "grading:open-year", "grading:new-class", "grading:edit-class", "grading:promote-classes",
+    "grading:add-teacher", "grading:change-teaching", "grading:remove-teacher",
+    "grading:school-students", "grading:new-students", "grading:put-students",
+    "grading:edit-student", "grading:put-student", "grading:move-student",
+    "grading:leave-school", "grading:come-back",
 }  # fmt: skip
 BY_TOKEN = {"grading:family", "grading:family-picture", "grading:family-appeal"}  # no account
 SECOND_LOOK = {"grading:appeal-look", "grading:appeal-picture"}  # for those not of the class, too
@@ -122,6 +134,8 @@ def url_of(assignment, student, make_scored, school, alice, administrator):
             school=school, student_code=uuid.uuid4(), reason="asked"
         ).code,
         "about": AdapterVersion.objects.earliest("pk").code,
+        "years": assignment.classroom.year.code,
+        "teachings": assignment.classroom.teachings.get().code,
         "practice": example.code,
     }
 
@@ -261,6 +275,64 @@ def test_a_teacher_who_left_the_school_sees_nothing_of_it(client, alice, url_of)
     client.force_login(alice)
     for name in SCOPED + sorted(TEACHERS_OF_ANY_SCHOOL):
         assert client.get(url_of(name)).status_code in (404, 405), name
+
+
+def test_a_substitute_is_in_on_the_last_day_and_out_on_the_next(client, alice, url_of):
+    teachings = Teaching.objects.filter(user=alice)
+    client.force_login(alice)
+    teachings.update(until=localdate())
+    for name in SCOPED:
+        assert client.get(url_of(name)).status_code in (200, 302, 405), name
+    teachings.update(until=localdate() - timedelta(days=1))
+    for name in SCOPED:
+        for method in ("get", "post"):
+            assert getattr(client, method)(url_of(name)).status_code in (404, 405), name
+
+
+# What may be done in an archived year, and why. Everything else that takes a POST is refused.
+CHANGES_NOTHING_OF_A_CLASS = {
+    "grading:report-class", "grading:report-student",  # they make a file
+    "grading:family-links", "grading:revoke-family-link",  # of the student, in every year
+    "grading:new-note", "grading:remove-note",
+    "grading:edit-student", "grading:put-student", "grading:move-student",
+    "grading:leave-school", "grading:come-back",
+    "grading:archive-year", "grading:open-year",
+    "grading:new-year", "grading:new-class", "grading:promote-classes",  # of the school
+    "grading:new-students", "grading:put-students", "grading:school-settings",
+    "grading:practice-example",
+    "grading:preferences",  # of the person
+} | OPEN  # fmt: skip
+
+
+def test_nothing_is_changed_in_an_archived_year(client, administrator, url_of):
+    SchoolYear.objects.update(archived_at=now())
+    client.force_login(administrator)
+    before = AuditEvent.objects.count()
+    for name in sorted(set(NAMES) - CHANGES_NOTHING_OF_A_CLASS):
+        status = client.post(url_of(name)).status_code
+        assert status in (405, 409), f"{name}: teach grading.archived.PLACES about it"
+    assert AuditEvent.objects.count() == before
+
+
+@pytest.mark.parametrize("name", sorted(CHANGES_NOTHING_OF_A_CLASS))
+def test_what_changes_nothing_of_a_class_is_not_refused(client, administrator, url_of, name):
+    SchoolYear.objects.update(archived_at=now())
+    client.force_login(administrator)
+    assert client.post(url_of(name)).status_code not in (405, 409)
+
+
+def test_everything_in_an_archived_year_can_be_read(client, alice, url_of):
+    SchoolYear.objects.update(archived_at=now())
+    client.force_login(alice)
+    for name in SCOPED:
+        assert client.get(url_of(name)).status_code in (200, 302, 405), name
+
+
+def test_a_stranger_is_not_told_that_a_year_is_archived(client, bob, url_of):
+    SchoolYear.objects.update(archived_at=now())
+    client.force_login(bob)
+    for name in SCOPED:
+        assert client.post(url_of(name)).status_code in (404, 405), name
 
 
 def test_the_support_pages_are_for_staff_only(client, alice, administrator):

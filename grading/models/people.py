@@ -11,7 +11,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext_lazy as _
 
@@ -144,7 +144,13 @@ class SchoolYearQuerySet(models.QuerySet):
         return self.filter(school__in=School.objects.administered_by(user))
 
     def current(self, day: date) -> Self:
-        return self.filter(starts_on__lte=day, ends_on__gte=day, archived_at=None)
+        return self.open().filter(starts_on__lte=day, ends_on__gte=day)
+
+    def open(self) -> Self:
+        return self.filter(archived_at=None)
+
+    def could_be_archived(self, day: date) -> Self:
+        return self.open().filter(ends_on__lt=day)
 
 
 class SchoolYear(models.Model):
@@ -199,11 +205,7 @@ def visible_classrooms(user: User, prefix: str = "") -> Q:
     the school's administrators.
     Written as subqueries: joins on both conditions would return rows twice.
     """
-    taught = Teaching.objects.current(localdate()).filter(
-        user=user,
-        classroom__school__memberships__user=user,
-        classroom__school__memberships__role=Role.TEACHER,
-    )
+    taught = Teaching.objects.in_force().filter(user=user)
     administered = Membership.objects.filter(user=user, role=Role.ADMINISTRATOR)
     return Q(**{f"{prefix}pk__in": taught.values("classroom")}) | Q(
         **{f"{prefix}school__in": administered.values("school")}
@@ -220,6 +222,9 @@ class ClassroomQuerySet(models.QuerySet):
     def open(self) -> Self:
         """Those whose year is not archived."""
         return self.filter(year__archived_at=None)
+
+    def archived(self) -> Self:
+        return self.exclude(year__archived_at=None)
 
 
 class Classroom(models.Model):
@@ -263,6 +268,13 @@ class Classroom(models.Model):
 class TeachingQuerySet(models.QuerySet):
     def current(self, day: date) -> Self:
         return self.filter(Q(until=None) | Q(until__gte=day))
+
+    def in_force(self) -> Self:
+        """Whose last day has not passed, and who still teach at the school of the class."""
+        teachers = Membership.objects.filter(
+            user=OuterRef("user"), school=OuterRef("classroom__school"), role=Role.TEACHER
+        )
+        return self.current(localdate()).filter(Exists(teachers))
 
 
 class Teaching(models.Model):
@@ -314,6 +326,16 @@ class StudentQuerySet(models.QuerySet):
     def administered_by(self, user: User) -> Self:
         return self.filter(school__in=School.objects.administered_by(user))
 
+    def here(self) -> Self:
+        """Those who have not left the school."""
+        return self.filter(left_on=None)
+
+    def in_no_class(self) -> Self:
+        """On the list of no class of a year that is not archived."""
+        open_ones = Classroom.objects.open().values("pk")
+        placed = Enrollment.objects.current().filter(classroom__in=open_ones)
+        return self.exclude(pk__in=placed.values("student"))
+
 
 class Student(models.Model):
     """A child, known by as little as the work needs: a display name, perhaps a school number."""
@@ -346,6 +368,9 @@ class Student(models.Model):
 class EnrollmentQuerySet(models.QuerySet):
     def current(self) -> Self:
         return self.filter(left_on=None)
+
+    def in_open_years(self) -> Self:
+        return self.filter(classroom__year__archived_at=None)
 
 
 class Enrollment(models.Model):

@@ -151,11 +151,15 @@ def asked_by_family(student: Student) -> dict[int, Appeal]:
 
 
 def open_appeals(user: User) -> tuple[list[Appeal], list[Appeal]]:
-    """Those that wait for the user's blind look, and those of the user's own classes."""
+    """Those that wait for the user's blind look, and those of the user's own classes.
+
+    Nobody can answer one of an archived year, so it is not listed.
+    """
     return list(_listed(Appeal.objects.to_look_at(user))), list(
         _listed(Appeal.objects.open().for_user(user))
     )
 
 
 def _listed(appeals: QuerySet[Appeal]) -> QuerySet[Appeal]:
-    return appeals.select_related("artwork__student", "artwork__assignment")
+    open_years = appeals.filter(artwork__assignment__classroom__year__archived_at=None)
+    return open_years.select_related("artwork__student", "artwork__assignment")

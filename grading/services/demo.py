@@ -211,7 +211,7 @@ def missing_pictures(school: School) -> Iterator[tuple[Assignment, Student, Demo
     assignments = Assignment.objects.filter(classroom__school=school, title__in=by_title)
     for assignment in assignments.order_by("-made_on", "classroom__pk").select_related("classroom"):
         drawn = set(assignment.artworks.values_list("student", flat=True))
-        for student in assignment.classroom.students.order_by("display_name"):
+        for student in assignment.classroom.students_now().order_by("display_name"):
             if student.pk not in drawn:
                 yield assignment, student, by_title[assignment.title]
 
@@ -241,7 +241,7 @@ def draw_folder(school: School, folder: Path) -> None:
     """The class set for the empty assignment; a few come as a camera names them."""
     folder.mkdir(parents=True, exist_ok=True)
     classroom = Classroom.objects.get(school=school, grade=4)
-    for n, student in enumerate(classroom.students.order_by("display_name")):
+    for n, student in enumerate(classroom.students_now().order_by("display_name")):
         path = folder / (f"IMG_{3104 + 7 * n}.jpg" if n % 8 == 5 else file_name(student))
         if not path.exists():
             aside = path.with_suffix(".part")

@@ -350,6 +350,7 @@ def for_picture_page(artworks: QuerySet[Artwork]) -> QuerySet[Any]:
             "student",
             "assignment__rubric_version",
             "assignment__classroom__school",
+            "assignment__classroom__year",
         )
         .order_by(
             Case(When(newest_review__pk=F("review_id"), then=0), default=1),  # it still stands

@@ -76,7 +76,10 @@ def upload(request: SignedInRequest, code: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def match(request: SignedInRequest, code: UUID) -> HttpResponse:
     assignment = get_object_or_404(
-        Assignment.objects.for_user(request.user).select_related("classroom__school"), code=code
+        Assignment.objects.for_user(request.user).select_related(
+            "classroom__school", "classroom__year"
+        ),
+        code=code,
     )
     if request.method == "POST":
         form = MatchForm(request.POST, assignment=assignment)

@@ -141,7 +141,8 @@ def _assignment(request: SignedInRequest, code: UUID) -> Assignment:
     removed = Artwork.objects.filter(assignment=OuterRef("pk")).exclude(removed_at=None)
     assignments = Assignment.objects.for_user(request.user).annotate(has_removed=Exists(removed))
     return get_object_or_404(
-        assignments.select_related("classroom__school", "rubric_version"), code=code
+        assignments.select_related("classroom__school", "classroom__year", "rubric_version"),
+        code=code,
     )
 
 

@@ -25,7 +25,7 @@ from grading.views.requests import SignedInRequest
 def accept_drafts(request: SignedInRequest, code: UUID) -> HttpResponse:
     """The list; a POST confirms what is ticked on it."""
     assignments = Assignment.objects.for_user(request.user)
-    related = assignments.select_related("classroom__school", "rubric_version")
+    related = assignments.select_related("classroom__school", "classroom__year", "rubric_version")
     assignment = get_object_or_404(related, code=code)
     if request.method == "POST":
         return _accept(request, assignment)

@@ -39,7 +39,7 @@ class SpreadCard:
 @login_required
 @require_GET
 def class_view(request: SignedInRequest, code: UUID) -> HttpResponse:
-    classrooms = Classroom.objects.for_user(request.user).select_related("school")
+    classrooms = Classroom.objects.for_user(request.user).select_related("school", "year")
     classroom = get_object_or_404(classrooms, code=code)
     record(request.user, AuditEvent.Verb.VIEWED, classroom, classroom.school, overview=True)
     assignments = list(classroom.assignments.select_related("rubric_version__rubric"))

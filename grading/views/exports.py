@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import Q, QuerySet
 from django.http import (
     FileResponse,
     Http404,
@@ -72,7 +73,7 @@ def export_class(request: SignedInRequest, code: UUID) -> HttpResponse:
     record(request.user, AuditEvent.Verb.VIEWED, classroom, classroom.school)
     context = {
         "classroom": classroom,
-        "students": classroom.students.all(),
+        "students": _students(classroom),
         "kinds": list(Kind),
         "export": export_of(_artworks(classroom)),
     }
@@ -119,6 +120,14 @@ def _assignment(request: SignedInRequest, code: UUID) -> Assignment:
 def _classroom(request: SignedInRequest, code: UUID) -> Classroom:
     classrooms = Classroom.objects.for_user(request.user)
     return get_object_or_404(classrooms.select_related("school"), code=code)
+
+
+def _students(classroom: Classroom) -> QuerySet[Student]:
+    """Who is on the list today, and who left work behind."""
+    on_the_list = Q(pk__in=classroom.students_now().values("pk"))
+    return Student.objects.filter(
+        on_the_list | Q(pk__in=_artworks(classroom).order_by().values("student"))
+    )
 
 
 def _artworks(classroom: Classroom):

@@ -13,12 +13,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from grading.forms.people import PreferencesForm, SchoolForm
-from grading.models import Assignment, AuditEvent, Classroom, Role, Student
+from grading.models import Assignment, AuditEvent, Classroom, Role, Student, Term
 from grading.services.appeals import open_appeals
 from grading.services.audit import record
 from grading.services.board import Progress, progress_of
 from grading.services.governance import last_changes, save_settings
 from grading.services.health import machinery_health
+from grading.services.structure import by_term, teachings_in_force
 from grading.views.requests import SignedInRequest
 from grading.views.schools import administered_school
 
@@ -53,10 +54,10 @@ def home(request: SignedInRequest) -> HttpResponse:
         .open()
         .select_related("year")
         .annotate(student_count=Count("enrollments", filter=Q(enrollments__left_on=None)))
-        .prefetch_related("teachers")
+        .prefetch_related(teachings_in_force())
     )
     cards = {classroom.pk: ClassCard(classroom) for classroom in classrooms}
-    for row in _assignment_rows(Assignment.objects.for_user(request.user)):
+    for row in _assignment_rows(Assignment.objects.filter(classroom__in=list(cards))):
         cards[row.assignment.classroom_id].rows.append(row)
     progress = [row.progress for card in cards.values() for row in card.rows]
     to_look_at, appeals = open_appeals(request.user)
@@ -67,6 +68,7 @@ def home(request: SignedInRequest) -> HttpResponse:
         "by_hand": sum(p.by_hand for p in progress),
         "under_way": sum(p.under_way for p in progress),
         "failed": sum(p.failed for p in progress),
+        "has_earlier": Classroom.objects.for_user(request.user).archived().exists(),
         "only_annotates": roles == {Role.ANNOTATOR},
         "administers": Role.ADMINISTRATOR in roles,
         "health": machinery_health(),
@@ -78,22 +80,49 @@ def home(request: SignedInRequest) -> HttpResponse:
 
 @login_required
 @require_GET
+def earlier_years(request: SignedInRequest) -> HttpResponse:
+    """The classes of archived years, to read."""
+    classrooms = Classroom.objects.for_user(request.user).archived()
+    rows = classrooms.select_related("year", "school").order_by(
+        "-year__starts_on", "school__name", "name"
+    )
+    return render(request, "grading/earlier_years.html", {"classrooms": rows})
+
+
+@login_required
+@require_GET
 def classroom(request: SignedInRequest, code: UUID) -> HttpResponse:
-    classroom = get_object_or_404(Classroom.objects.for_user(request.user), code=code)
+    classrooms = Classroom.objects.for_user(request.user).select_related("school", "year")
+    classroom = get_object_or_404(classrooms.prefetch_related(teachings_in_force()), code=code)
     record(request.user, AuditEvent.Verb.VIEWED, classroom, classroom.school)
+    rows = _assignment_rows(classroom.assignments.all())
     context = {
         "classroom": classroom,
         "students": _with_work_count(classroom),
-        "teachers": classroom.teachers.all(),
-        "rows": _assignment_rows(classroom.assignments.all()),
+        "rows": rows,
+        "groups": _by_term(classroom, rows),
+        "may_edit": Classroom.objects.administered_by(request.user)
+        .filter(pk=classroom.pk)
+        .exists(),
         "health": machinery_health(),
     }
     return render(request, "grading/classroom.html", context)
 
 
+def _by_term(
+    classroom: Classroom, rows: list[AssignmentRow]
+) -> list[tuple[Term | None, list[AssignmentRow]]]:
+    """The newest term first, as its assignments are; None where a year has no terms, or outside."""
+    terms = by_term(classroom.year, [row.assignment for row in rows])
+    groups: dict[Term | None, list[AssignmentRow]] = {}
+    for row in rows:
+        groups.setdefault(terms.get(row.assignment.pk), []).append(row)
+    return list(groups.items())
+
+
 def _with_work_count(classroom: Classroom) -> QuerySet[Student]:
     in_this_class = Q(artworks__removed_at=None, artworks__assignment__classroom=classroom)
-    students = Student.objects.filter(enrollments__classroom=classroom)
+    students: QuerySet[Student] = classroom.students_now()
     return students.annotate(works=Count("artworks", filter=in_this_class, distinct=True))
 
 

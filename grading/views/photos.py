@@ -89,7 +89,9 @@ def answer(request: SignedInRequest, code: UUID) -> HttpResponse:
 def photos(request: SignedInRequest, code: UUID) -> HttpResponse:
     """Before and after for a class; a POST takes what is ticked and leaves the rest of
     what was shown."""
-    assignments = Assignment.objects.for_user(request.user).select_related("classroom__school")
+    assignments = Assignment.objects.for_user(request.user).select_related(
+        "classroom__school", "classroom__year"
+    )
     assignment = get_object_or_404(assignments, code=code)
     proposals = list(open_proposals(assignment))
     if request.method == "POST":

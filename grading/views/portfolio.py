@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import Exists, OuterRef
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.formats import date_format
@@ -15,7 +16,15 @@ from django.views.decorators.http import require_GET, require_POST
 
 from grading.charts import Axis, Kind, Layer, RadarContext, radar
 from grading.forms.portfolio import NoteForm
-from grading.models import AuditEvent, Classroom, RubricDimension, Student, StudentNote
+from grading.models import (
+    AuditEvent,
+    Classroom,
+    Enrollment,
+    RubricDimension,
+    Student,
+    StudentNote,
+    User,
+)
 from grading.multiples import Trend, trend
 from grading.services.audit import record
 from grading.services.portfolio import RubricWorks, Work, add_note, delete_note, portfolio_of
@@ -86,7 +95,7 @@ def _page(
     portfolio = portfolio_of(student, request.user)
     context = {
         "student": student,
-        "classrooms": Classroom.objects.for_user(request.user).filter(students=student),
+        "classrooms": _classrooms(request.user, student),
         "portfolio": portfolio,
         "sections": [
             _section(works, request.GET, f"radar-{n}")
@@ -101,6 +110,14 @@ def _page(
         "note_form": form,
     }
     return render(request, "grading/student.html", context, status=status)
+
+
+def _classrooms(user: User, student: Student) -> list[Classroom]:
+    """Those that the user sees: the student is in them now (``is_now``), or has left them."""
+    enrollments = Enrollment.objects.filter(student=student, classroom=OuterRef("pk"))
+    now = enrollments.current().in_open_years()
+    rows = Classroom.objects.for_user(user).filter(students=student).select_related("year")
+    return list(rows.annotate(is_now=Exists(now)).order_by("-is_now", "-year__starts_on", "name"))
 
 
 def _section(works: RubricWorks, asked: QueryDict, ident: str) -> RubricSection:

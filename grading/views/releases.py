@@ -59,7 +59,9 @@ def hide(request: SignedInRequest, code: UUID) -> HttpResponse:
 
 def _assignment(request: SignedInRequest, code: UUID) -> Assignment:
     assignments = Assignment.objects.for_user(request.user)
-    return get_object_or_404(assignments.select_related("classroom__school"), code=code)
+    return get_object_or_404(
+        assignments.select_related("classroom__school", "classroom__year"), code=code
+    )
 
 
 def _page(

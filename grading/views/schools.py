@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
 
 from grading.models import School
+from grading.services.structure import overview_of
 from grading.views.requests import SignedInRequest
 
 
@@ -33,4 +34,7 @@ def schools(request: SignedInRequest) -> HttpResponse:
 @login_required
 @require_GET
 def school(request: SignedInRequest, code: UUID) -> HttpResponse:
-    return render(request, "grading/school.html", {"school": administered_school(request, code)})
+    """What the school is today, and what waits for its administrator."""
+    school = administered_school(request, code)
+    context = {"school": school, "today": overview_of(school)}
+    return render(request, "grading/school.html", context)

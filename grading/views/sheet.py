@@ -29,7 +29,7 @@ PREFERENCE = "contact_order"
 def contact_sheet(request: SignedInRequest, code: UUID) -> HttpResponse:
     """The sheet; a POST sets one level on it."""
     assignments = Assignment.objects.for_user(request.user)
-    related = assignments.select_related("classroom__school", "rubric_version")
+    related = assignments.select_related("classroom__school", "classroom__year", "rubric_version")
     assignment = get_object_or_404(related, code=code)
     dimension = _dimension(assignment, request.GET)
     if request.method == "POST":

@@ -398,6 +398,7 @@ function reasonOf(xhr) {
   const landed = xhr.responseURL && new URL(xhr.responseURL).pathname;
   if (landed === document.body.dataset.signIn || xhr.status === 403) return "signedOut";
   if (xhr.status === 0) return "offline";
+  if (xhr.getResponseHeader("HX-Retarget") === "#toasts") return "failed"; // the year is archived
   return xhr.status >= 400 && xhr.status !== 409 && xhr.status !== 422 ? "failed" : null;
 }
 

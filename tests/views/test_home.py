@@ -83,7 +83,7 @@ def test_the_queries_of_home_do_not_grow_with_the_assignments(
             made_on=assignment.made_on,
         )
     client.force_login(alice)
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(12):
         page = text(client.get(reverse("grading:home")))
     assert "All 13 assignments" in page
 
