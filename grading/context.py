@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from grading.models import User
 from grading.screens import BY_URL, GUIDES
+from grading.second_factor import missing_second_factor
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
@@ -20,6 +21,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
     # Lazy, because most answers are fragments, which have no navigation and need no query for it.
     return {
         "nav": SimpleLazyObject(lambda: _sections(request.path, user)),
+        "second_factor_missing": missing_second_factor(user),
         **_learning(request, user),
     }
 

@@ -51,11 +51,16 @@ SCREENS: tuple[Screen, ...] = (
            ("practice", "practice-example")),
     Screen("settings", _("School settings"), _("What an administrator decides"),
            ("school-settings",)),
+    Screen("people", _("People"), _("Who is let in, and as what"), ("people", "person")),
+    Screen("account", _("Your account"), _("Password, second factor, sessions"), ()),
     Screen("models", _("Models"), _("What scores, and since when"), ("models",)),
     Screen("keys", _("Keys"), _("Everything by keyboard")),
 )  # fmt: skip
 BY_SLUG = {screen.slug: screen for screen in SCREENS}
-BY_URL = {f"grading:{name}": screen for screen in SCREENS for name in screen.urls}
+BY_URL = {f"grading:{name}": screen for screen in SCREENS for name in screen.urls} | {
+    name: BY_SLUG["account"]
+    for name in ("account_change_password", "mfa_index", "mfa_activate_totp", "usersessions_list")
+}
 
 GUIDES: dict[str, str] = {  # page -> guide, shown until the person puts it away
     "grading:home": "home",
@@ -76,5 +81,6 @@ class Section:
 
 SCHOOL_SECTIONS: tuple[Section, ...] = (
     Section(_("Overview"), "school", ("school",)),
+    Section(_("People"), "people", ("people", "invite", "invite-again", "person")),
     Section(_("Settings"), "school-settings", ("school-settings",)),
 )
