@@ -20,6 +20,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils.encoding import force_bytes
 from django.utils.functional import Promise
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
@@ -41,7 +42,9 @@ SAID: dict[str, Promise] = {  # what allauth calls a message -> our words; the o
         "Your second factor is on. Everywhere else you are signed out."
     ),
     "mfa/messages/totp_deactivated.txt": _("Your second factor is off."),
-    "mfa/messages/recovery_codes_generated.txt": _("These are your recovery codes. Keep them safe."),
+    "mfa/messages/recovery_codes_generated.txt": _(
+        "These are your recovery codes. Keep them safe."
+    ),
     "usersessions/messages/sessions_logged_out.txt": _("Everywhere else you are signed out."),
 }
 NOTICES: dict[str, Promise] = {  # the same for letters about one's own account
@@ -118,7 +121,7 @@ class AccountAdapter(DefaultAccountAdapter):
     ) -> None:
         said = message or SAID.get(message_template or "")
         if said:
-            messages.add_message(request, level, said, extra_tags)
+            messages.add_message(request, level, str(said), extra_tags)
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("grading:home")
@@ -171,8 +174,8 @@ class SecondFactorAdapter(DefaultMFAAdapter):
 
 def _keys() -> MultiFernet:
     """A copy of the database alone, without the secret key, makes nobody's codes."""
-    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    digests = [hashlib.sha256(b"kidsart.second-factor" + key.encode()).digest() for key in keys]
+    keys = [force_bytes(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+    digests = [hashlib.sha256(b"kidsart.second-factor" + key).digest() for key in keys]
     return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
 
 

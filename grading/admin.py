@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
@@ -108,7 +108,7 @@ class FeedbackJobAdmin(ReadOnlyAdmin):
 
 @admin.register(Authenticator)
 class AuthenticatorAdmin(ReadOnlyAdmin):
-    """For whoever lost the phone and the recovery codes. What the codes are made of is not shown."""
+    """For whoever lost the phone and the recovery codes. No secret is shown."""
 
     list_display = ["user", "type", "created_at", "last_used_at"]
     fields = ["user", "type", "created_at", "last_used_at"]
@@ -117,9 +117,9 @@ class AuthenticatorAdmin(ReadOnlyAdmin):
         return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
     def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
-        take_second_factor(obj.user, by=request.user)
+        take_second_factor(obj.user, by=cast(models.User, request.user))
 
     @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Authenticator]) -> None:
         for factor in queryset.select_related("user"):
-            take_second_factor(factor.user, by=request.user)
+            take_second_factor(factor.user, by=cast(models.User, request.user))

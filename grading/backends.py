@@ -20,9 +20,7 @@ class MemberBackend(ModelBackend):
             user=OuterRef("pk"), role__in=[Role.TEACHER, Role.ADMINISTRATOR]
         )
         administering = Membership.objects.filter(user=OuterRef("pk"), role=Role.ADMINISTRATOR)
-        factor = Authenticator.objects.filter(
-            user=OuterRef("pk"), type=Authenticator.Type.TOTP
-        )
+        factor = Authenticator.objects.filter(user=OuterRef("pk"), type=Authenticator.Type.TOTP)
         annotated = User.objects.annotate(
             grades=Exists(grading),
             administers=Exists(administering),

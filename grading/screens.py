@@ -58,8 +58,10 @@ SCREENS: tuple[Screen, ...] = (
 )  # fmt: skip
 BY_SLUG = {screen.slug: screen for screen in SCREENS}
 BY_URL = {f"grading:{name}": screen for screen in SCREENS for name in screen.urls} | {
-    name: BY_SLUG["account"]
-    for name in ("account_change_password", "mfa_index", "mfa_activate_totp", "usersessions_list")
+    "account_change_password": BY_SLUG["account"],
+    "mfa_index": BY_SLUG["account"],
+    "mfa_activate_totp": BY_SLUG["account"],
+    "usersessions_list": BY_SLUG["account"],
 }
 
 GUIDES: dict[str, str] = {  # page -> guide, shown until the person puts it away

@@ -181,9 +181,7 @@ EMAIL_USE_TLS = os.environ.get("KIDSART_EMAIL_SECURITY", "starttls") == "starttl
 EMAIL_USE_SSL = os.environ.get("KIDSART_EMAIL_SECURITY") == "tls"
 EMAIL_TIMEOUT = 10
 EMAIL_FILE_PATH = DATA_DIR / "mail"  # where letters lie while there is no server for them
-EMAIL_BACKEND = (
-    f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
-)
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
 DEFAULT_FROM_EMAIL = os.environ.get("KIDSART_EMAIL_FROM", "KidsArt <kidsart@localhost>")
 
 LANGUAGE_CODE = "en"

@@ -33,9 +33,7 @@ second_factor = [
     path("code/again/", mfa.reauthenticate, name="mfa_reauthenticate"),
     path("on/", transaction.atomic(totp.activate_totp), name="mfa_activate_totp"),
     path("off/", transaction.atomic(totp.deactivate_totp), name="mfa_deactivate_totp"),
-    path(
-        "recovery-codes/", recovery_codes.view_recovery_codes, name="mfa_view_recovery_codes"
-    ),
+    path("recovery-codes/", recovery_codes.view_recovery_codes, name="mfa_view_recovery_codes"),
     path(
         "recovery-codes/new/",
         transaction.atomic(recovery_codes.generate_recovery_codes),
@@ -51,7 +49,9 @@ urlpatterns = [
     path("account/password-again/", account.reauthenticate, name="account_reauthenticate"),
     path("account/second-factor/", include(second_factor)),
     path(
-        "account/sessions/", transaction.atomic(sessions.list_usersessions), name="usersessions_list"
+        "account/sessions/",
+        transaction.atomic(sessions.list_usersessions),
+        name="usersessions_list",
     ),
     path("language/", set_language, name="set-language"),
     path("", include("grading.urls")),

@@ -49,7 +49,7 @@ class ForgottenForm(account.ResetPasswordForm):
         self.fields["email"].widget.attrs.update(autocomplete="username", autofocus=True)
 
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
-        """A letter goes out in any case: so the page is equally fast, with or without an account."""
+        """A letter goes out in any case: so the page is equally fast without an account."""
         email: str = self.cleaned_data["email"]
         if self.users:
             return super().save(request, **kwargs)
@@ -60,7 +60,7 @@ class ForgottenForm(account.ResetPasswordForm):
 class ResetLinkForm(account.UserTokenForm):
     def _get_user(self, uidb36: str | None) -> User | None:
         try:
-            return User.objects.filter(code=uidb36, is_active=True).first()
+            return User.objects.filter(code=uidb36 or "", is_active=True).first()
         except ValidationError:
             return None
 

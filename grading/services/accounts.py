@@ -57,7 +57,9 @@ def _refused(credentials: dict[str, Any], request: HttpRequest | None = None, **
     if getattr(request, "axes_locked_out", False):
         return
     account = account_key(str(credentials.get("email") or ""))
-    record(None, Verb.SIGN_IN_FAILED, User(code=None), None, account=account)
+    nobody = User()
+    nobody.code = None  # type: ignore[assignment]
+    record(None, Verb.SIGN_IN_FAILED, nobody, None, account=account)
 
 
 @receiver(authentication_failed)

@@ -41,7 +41,5 @@ def _others_administer(school: School, person: User) -> bool:
     return administrators.exclude(user=person).filter(user__is_active=True).exists()
 
 
-def _tell(
-    verb: AuditEvent.Verb, school: School, person: User, roles: set[str], by: User
-) -> None:
+def _tell(verb: AuditEvent.Verb, school: School, person: User, roles: set[str], by: User) -> None:
     record(by, verb, person, school, roles=sorted(roles))

@@ -57,8 +57,9 @@ def _for_a_member(request: HttpRequest, found: Invitation) -> HttpResponse:
 
 
 def _for_a_newcomer(request: HttpRequest, found: Invitation) -> HttpResponse:
-    form = JoinForm(request.POST or None, email=found.email)
-    if request.method == "GET" or not form.is_valid():
+    sent = request.POST if request.method == "POST" else None
+    form = JoinForm(sent, email=found.email)
+    if not form.is_valid():
         return _page(request, "invitation", found, form=form, status=422 if form.errors else 200)
     name, password = form.cleaned_data["name"], form.cleaned_data["password1"]
     user = join_as_new(found, name=name, password=password)

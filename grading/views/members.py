@@ -94,9 +94,10 @@ def take_back(request: SignedInRequest, code: UUID) -> HttpResponse:
 def person(request: SignedInRequest, code: UUID, person: UUID) -> HttpResponse:
     school = administered_school(request, code)
     member = get_object_or_404(_members(school), code=person)
-    roles = [membership.role for membership in member.roles_here]
-    form = RolesForm(request.POST or None, initial={"roles": roles})
-    if request.method == "POST" and form.is_valid():
+    roles = [membership.role for membership in member.memberships.filter(school=school)]
+    sent = request.POST if request.method == "POST" else None
+    form = RolesForm(sent, initial={"roles": roles})
+    if form.is_valid():
         if _change(request, school, member, form.cleaned_data["roles"]):
             messages.success(request, _("The roles are saved, and count from now on."))
         return redirect("grading:people", school.code)

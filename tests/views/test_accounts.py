@@ -347,7 +347,9 @@ class TestForgotten:
         response = sign_in(client, password="seven quiet lanterns")
         assert response["Location"] == reverse("mfa_authenticate")
 
-    @pytest.mark.parametrize("weak", ["short", "alice@example.org", "1234567890123", "password1234"])
+    @pytest.mark.parametrize(
+        "weak", ["short", "alice@example.org", "1234567890123", "password1234"]
+    )
     def test_a_weak_password_is_refused(self, client, alice, weak):
         url = client.get(self.link(client, alice), follow=True).redirect_chain[-1][0]
         response = client.post(url, {"password1": weak, "password2": weak})
