@@ -42,9 +42,6 @@ SAID: dict[str, Promise] = {  # what allauth calls a message -> our words; the o
         "Your second factor is on. Everywhere else you are signed out."
     ),
     "mfa/messages/totp_deactivated.txt": _("Your second factor is off."),
-    "mfa/messages/recovery_codes_generated.txt": _(
-        "These are your recovery codes. Keep them safe."
-    ),
     "usersessions/messages/sessions_logged_out.txt": _("Everywhere else you are signed out."),
 }
 NOTICES: dict[str, Promise] = {  # the same for letters about one's own account

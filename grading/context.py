@@ -54,7 +54,8 @@ def _sections(path: str, user: User) -> list[dict[str, Any]]:
 def _is_current(path: str, url: str) -> bool:
     """Everything that is not a section of its own belongs to the classes."""
     if url == reverse("grading:home"):
-        return not path.startswith(("/support/", "/school", reverse("grading:models")))
+        elsewhere = ("/support/", "/school", "/account/", reverse("grading:models"))
+        return not path.startswith(elsewhere)
     if url == reverse("grading:schools"):
         return path.startswith("/school")
     return path.startswith(url)

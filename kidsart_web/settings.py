@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dj_database_url
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("KIDSART_DATA_DIR") or BASE_DIR / "var").resolve()
@@ -177,8 +178,11 @@ EMAIL_HOST = os.environ.get("KIDSART_EMAIL_HOST", "")
 EMAIL_PORT = int(os.environ.get("KIDSART_EMAIL_PORT", 587))
 EMAIL_HOST_USER = os.environ.get("KIDSART_EMAIL_USER", "")
 EMAIL_HOST_PASSWORD = os.environ.get("KIDSART_EMAIL_PASSWORD", "")
-EMAIL_USE_TLS = os.environ.get("KIDSART_EMAIL_SECURITY", "starttls") == "starttls"
-EMAIL_USE_SSL = os.environ.get("KIDSART_EMAIL_SECURITY") == "tls"
+EMAIL_SECURITY = os.environ.get("KIDSART_EMAIL_SECURITY", "starttls")
+if EMAIL_SECURITY not in ("starttls", "tls", "none"):
+    raise ImproperlyConfigured("KIDSART_EMAIL_SECURITY is one of starttls, tls, none.")
+EMAIL_USE_TLS = EMAIL_SECURITY == "starttls"
+EMAIL_USE_SSL = EMAIL_SECURITY == "tls"
 EMAIL_TIMEOUT = 10
 EMAIL_FILE_PATH = DATA_DIR / "mail"  # where letters lie while there is no server for them
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"

@@ -134,7 +134,7 @@ class JoinForm(forms.Form):
     """Makes the account of somebody who was invited."""
 
     name = forms.CharField(
-        label=_("Your name, as colleagues will read it"),
+        label=_("Your name"),
         max_length=80,
         widget=forms.TextInput(attrs={"autocomplete": "name", "dir": "auto"}),
     )
