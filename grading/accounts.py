@@ -17,6 +17,7 @@ from allauth.usersessions.models import UserSession
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -144,8 +145,9 @@ class AccountAdapter(DefaultAccountAdapter):
     ) -> None:
         if template_prefix in NOTICES:
             site = self.request.build_absolute_uri("/")
-            what = NOTICES[template_prefix]
-            send_letter("notice", user.email, name=user.name, what=what, site=site)
+            words = {"name": user.name, "what": NOTICES[template_prefix], "site": site}
+            # Not within the transaction: it would wait for the mail server.
+            transaction.on_commit(lambda: send_letter("notice", user.email, **words))
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):

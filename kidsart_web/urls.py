@@ -6,19 +6,20 @@ from allauth.usersessions import views as sessions
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import views as auth_views
-from django.db import transaction
 from django.urls import include, path
 from django.views.i18n import set_language
+
+from grading.views.accounts import one_transaction
 
 # Only what is used of allauth, under the names it knows its pages by: no signing up, no changing of
 # addresses, no social accounts. What changes an account is one transaction with its audit row.
 password = [
-    path("", transaction.atomic(account.password_change), name="account_change_password"),
+    path("", one_transaction(account.password_change), name="account_change_password"),
     path("forgotten/", account.password_reset, name="account_reset_password"),
     path("forgotten/sent/", account.password_reset_done, name="account_reset_password_done"),
     path(
         "reset/<uuid:uidb36>/<str:key>/",
-        transaction.atomic(account.password_reset_from_key),
+        one_transaction(account.password_reset_from_key),
         name="account_reset_password_from_key",
     ),
     path(
@@ -31,12 +32,12 @@ second_factor = [
     path("", mfa.index, name="mfa_index"),
     path("code/", mfa.authenticate, name="mfa_authenticate"),
     path("code/again/", mfa.reauthenticate, name="mfa_reauthenticate"),
-    path("on/", transaction.atomic(totp.activate_totp), name="mfa_activate_totp"),
-    path("off/", transaction.atomic(totp.deactivate_totp), name="mfa_deactivate_totp"),
+    path("on/", one_transaction(totp.activate_totp), name="mfa_activate_totp"),
+    path("off/", one_transaction(totp.deactivate_totp), name="mfa_deactivate_totp"),
     path("recovery-codes/", recovery_codes.view_recovery_codes, name="mfa_view_recovery_codes"),
     path(
         "recovery-codes/new/",
-        transaction.atomic(recovery_codes.generate_recovery_codes),
+        one_transaction(recovery_codes.generate_recovery_codes),
         name="mfa_generate_recovery_codes",
     ),
 ]
@@ -50,7 +51,7 @@ urlpatterns = [
     path("account/second-factor/", include(second_factor)),
     path(
         "account/sessions/",
-        transaction.atomic(sessions.list_usersessions),
+        one_transaction(sessions.list_usersessions),
         name="usersessions_list",
     ),
     path("language/", set_language, name="set-language"),

@@ -12,6 +12,7 @@ class InvitationForm(forms.Form):
     code = forms.UUIDField(widget=forms.HiddenInput)
     email = forms.EmailField(
         label=_("E-mail address"),
+        max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "off", "dir": "ltr"}),
     )
     role = forms.ChoiceField(label=_("Role"), choices=Role.choices)

@@ -100,7 +100,7 @@ def person(request: SignedInRequest, code: UUID, person: UUID) -> HttpResponse:
     if form.is_valid():
         if _change(request, school, member, form.cleaned_data["roles"]):
             messages.success(request, _("The roles are saved, and count from now on."))
-        return redirect("grading:people", school.code)
+        return _onward(request, school)
     context = {"school": school, "member": member, "form": form}
     return render(request, "grading/person.html", context, status=422 if form.errors else 200)
 
@@ -112,9 +112,14 @@ def remove_person(request: SignedInRequest, code: UUID, person: UUID) -> HttpRes
     member = get_object_or_404(_members(school), code=person)
     if _change(request, school, member, []):
         messages.success(request, _("Removed. Nothing of the school opens to them any more."))
-    if member == request.user:
-        return redirect("grading:home")
-    return redirect("grading:people", school.code)
+    return _onward(request, school)
+
+
+def _onward(request: SignedInRequest, school: School) -> HttpResponse:
+    """To the people; or away, for whoever has just stepped down."""
+    if School.objects.administered_by(request.user).filter(pk=school.pk).exists():
+        return redirect("grading:people", school.code)
+    return redirect("grading:home")
 
 
 def _change(request: SignedInRequest, school: School, member: User, roles: list[str]) -> bool:

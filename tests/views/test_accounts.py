@@ -288,8 +288,9 @@ class TestForgotten:
         assert str(alice.code) in self.link(client, alice)
         assert "Your password was changed" not in mail.outbox[-1].subject
 
-    def test_the_owner_hears_of_it(self, client, alice):
-        self.reset(client, alice, "seven quiet lanterns")
+    def test_the_owner_hears_of_it(self, client, alice, django_capture_on_commit_callbacks):
+        with django_capture_on_commit_callbacks(execute=True):
+            self.reset(client, alice, "seven quiet lanterns")
         assert mail.outbox[-1].subject == "KidsArt: Your password was changed"
 
     def test_the_answer_is_the_same_without_an_account_and_a_letter_goes_out_too(
@@ -368,11 +369,14 @@ class TestChangePassword:
         form = {"oldpassword": old, "password1": new, "password2": new}
         return client.post(reverse("account_change_password"), form)
 
-    def test_it_ends_the_other_sessions_and_keeps_this_one(self, client, alice):
+    def test_it_ends_the_other_sessions_and_keeps_this_one(
+        self, client, alice, django_capture_on_commit_callbacks
+    ):
         elsewhere = Client()
         sign_in(elsewhere)
         sign_in(client)
-        assert self.change(client).status_code == 302
+        with django_capture_on_commit_callbacks(execute=True):
+            assert self.change(client).status_code == 302
         assert is_signed_in(client)
         assert not is_signed_in(elsewhere)
         assert AuditEvent.objects.get(verb="changed").detail == {"password": "changed"}
