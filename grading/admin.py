@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
+from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from grading import models
+from grading.services.accounts import take_second_factor
+
+for model in (EmailAddress, UserSession, Authenticator):  # they show what signs somebody in
+    admin.site.unregister(model)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -95,3 +104,22 @@ class ReportJobAdmin(ReadOnlyAdmin):
 class FeedbackJobAdmin(ReadOnlyAdmin):
     list_display = ["__str__", "score_set", "error", "finished_at"]
     list_filter = ["status"]
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(ReadOnlyAdmin):
+    """For whoever lost the phone and the recovery codes. No secret is shown."""
+
+    list_display = ["user", "type", "created_at", "last_used_at"]
+    fields = ["user", "type", "created_at", "last_used_at"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
+        take_second_factor(obj.user, by=cast(models.User, request.user))
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Authenticator]) -> None:
+        for factor in queryset.select_related("user"):
+            take_second_factor(factor.user, by=cast(models.User, request.user))

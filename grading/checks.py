@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import Error, register
+from django.core.checks import Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
@@ -27,6 +27,17 @@ def has_demo_data() -> bool:
 @register(deploy=True)
 def no_demo_school(app_configs: Any, **kwargs: Any) -> list[Error]:
     return [Error(DEMO_DATA, id="kidsart.E001")] if has_demo_data() else []
+
+
+@register(deploy=True)
+def letters_go_out(app_configs: Any, **kwargs: Any) -> list[Warning]:
+    if not settings.PRODUCTION or settings.EMAIL_HOST:
+        return []
+    words = (
+        "Set KIDSART_EMAIL_HOST to your mail server. Until then invitations and new passwords "
+        "reach nobody: their letters lie in the data folder."
+    )
+    return [Warning(words, id="kidsart.W001")]
 
 
 def refuse_demo_data() -> None:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from grading.models import User
 from grading.screens import BY_URL, GUIDES, SCHOOL_PAGES
+from grading.second_factor import missing_second_factor
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
@@ -20,6 +21,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
     # Lazy, because most answers are fragments, which have no navigation and need no query for it.
     return {
         "nav": SimpleLazyObject(lambda: _sections(request, user)),
+        "second_factor_missing": missing_second_factor(user),
         **_learning(request, user),
     }
 
@@ -58,5 +60,5 @@ def _is_current(request: HttpRequest, url: str) -> bool:
     if url == reverse("grading:schools") or of_the_school:
         return bool(of_the_school) and url == reverse("grading:schools")
     if url == reverse("grading:home"):
-        return not path.startswith(("/support/", reverse("grading:models")))
+        return not path.startswith(("/support/", "/account/", reverse("grading:models")))
     return path.startswith(url)

@@ -60,11 +60,18 @@ SCREENS: tuple[Screen, ...] = (
            ("school-data", "assessment-notes")),
     Screen("settings", _("School settings"), _("What an administrator decides"),
            ("school-settings",)),
+    Screen("people", _("People"), _("Who is let in, and as what"), ("people", "person")),
+    Screen("account", _("Your account"), _("Password, second factor, sessions"), ()),
     Screen("models", _("Models"), _("What scores, and since when"), ("models",)),
     Screen("keys", _("Keys"), _("Everything by keyboard")),
 )  # fmt: skip
 BY_SLUG = {screen.slug: screen for screen in SCREENS}
-BY_URL = {f"grading:{name}": screen for screen in SCREENS for name in screen.urls}
+BY_URL = {f"grading:{name}": screen for screen in SCREENS for name in screen.urls} | {
+    "account_change_password": BY_SLUG["account"],
+    "mfa_index": BY_SLUG["account"],
+    "mfa_activate_totp": BY_SLUG["account"],
+    "usersessions_list": BY_SLUG["account"],
+}
 
 GUIDES: dict[str, str] = {  # page -> guide, shown until the person puts it away
     "grading:home": "home",
@@ -85,6 +92,7 @@ class Section:
 
 SCHOOL_SECTIONS: tuple[Section, ...] = (
     Section(_("Overview"), "school", ("school",)),
+    Section(_("People"), "people", ("people", "invite", "invite-again", "person")),
     Section(
         _("Classes"), "school-classes",
         ("school-classes", "new-year", "edit-year", "archive-year", "new-class", "edit-class",

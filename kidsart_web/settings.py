@@ -5,12 +5,14 @@ docs/settings.md and starts with KIDSART_, but for the usual DATABASE_URL.
 """
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dj_database_url
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("KIDSART_DATA_DIR") or BASE_DIR / "var").resolve()
@@ -29,7 +31,7 @@ CSRF_TRUSTED_ORIGINS = os.environ.get("KIDSART_TRUSTED_ORIGINS", "").replace(","
 ADMIN_ENABLED = True
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "kidsart_web.apps.SupportConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -38,7 +40,12 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_htmx",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "grading",
+    "axes",
 ]
 
 MIDDLEWARE = [
@@ -58,6 +65,9 @@ MIDDLEWARE = [
     "grading.guards.refuse_large_bodies",  # before anything reads the body, after who it is
     "grading.guards.SayTooMany",
     "grading.archived.RefuseChangesInArchivedYears",
+    "allauth.account.middleware.AccountMiddleware",
+    "grading.second_factor.SecondFactorMiddleware",
+    "axes.middleware.AxesMiddleware",  # the last: it answers for whoever is locked out
 ]
 # How many proxies stand in front; each adds what it sees to X-Forwarded-For. 0: none, and the
 # header is not looked at.
@@ -98,27 +108,98 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-AUTHENTICATION_BACKENDS = ["grading.backends.MemberBackend"]
+# ------------------------------------------------------------------------------------ accounts
+# What allauth and axes do, and what is ours: docs/decisions/0015-accounts.md
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "grading.backends.MemberBackend"]
 AUTH_USER_MODEL = "grading.User"
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "grading:home"
 LOGOUT_REDIRECT_URL = "sign-in"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["email", "name"]},
+    },
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": 10},
+        "OPTIONS": {"min_length": 12},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-SESSION_COOKIE_AGE = 60 * 60 * 12
+PASSWORD_RESET_TIMEOUT = 60 * 60 * 2
+SESSION_COOKIE_AGE = 60 * 60 * 12  # at most; it ends with the browser
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_NAME = "kidsart_session"
 CSRF_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_HTTPONLY = True
+
+TWO_FACTOR_FOR_ADMINISTRATORS = False  # True on a school server
+
+ACCOUNT_ADAPTER = "grading.accounts.AccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"  # an invitation proves the address
+ACCOUNT_FORMS = {
+    "login": "grading.forms.accounts.SignInForm",
+    "reset_password": "grading.forms.accounts.ForgottenForm",
+    "user_token": "grading.forms.accounts.ResetLinkForm",
+    "reset_password_from_key": "grading.forms.accounts.NewPasswordForm",
+    "change_password": "grading.forms.accounts.ChangePasswordForm",
+    "reauthenticate": "grading.forms.accounts.PasswordAgainForm",
+}
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = (
+    "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
+)
+ACCOUNT_RATE_LIMITS = {  # counted by each web process for itself
+    "login": "60/m/ip",  # everybody at one school at a quarter to eight
+    "login_failed": "5/15m/key",  # wrong codes of a second factor; axes counts wrong passwords
+    "reset_password": "30/h/ip,5/h/key",
+}
+ACCOUNT_REAUTHENTICATION_METHODS = {"password", "mfa"}
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+
+MFA_ADAPTER = "grading.accounts.SecondFactorAdapter"
+MFA_FORMS = {
+    "authenticate": "grading.forms.accounts.CodeForm",
+    "reauthenticate": "grading.forms.accounts.CodeAgainForm",
+    "activate_totp": "grading.forms.accounts.FirstCodeForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "KidsArt"
+MFA_TOTP_TOLERANCE = 1  # a code may be typed as it runs out
+
+USERSESSIONS_ADAPTER = "grading.accounts.SessionsAdapter"
+
+AXES_FAILURE_LIMIT = 5
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # nobody can lock a colleague out
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "grading.accounts.network_of_request"
+AXES_USERNAME_CALLABLE = "grading.accounts.key_of_credentials"
+AXES_LOCKOUT_CALLABLE = "grading.views.accounts.locked_out"
+AXES_DISABLE_ACCESS_LOG = True  # the audit trail tells of sign-ins
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
+EMAIL_HOST = os.environ.get("KIDSART_EMAIL_HOST", "")
+EMAIL_PORT = int(os.environ.get("KIDSART_EMAIL_PORT", 587))
+EMAIL_HOST_USER = os.environ.get("KIDSART_EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("KIDSART_EMAIL_PASSWORD", "")
+EMAIL_SECURITY = os.environ.get("KIDSART_EMAIL_SECURITY", "starttls")
+if EMAIL_SECURITY not in ("starttls", "tls", "none"):
+    raise ImproperlyConfigured("KIDSART_EMAIL_SECURITY is one of starttls, tls, none.")
+EMAIL_USE_TLS = EMAIL_SECURITY == "starttls"
+EMAIL_USE_SSL = EMAIL_SECURITY == "tls"
+EMAIL_TIMEOUT = 10
+EMAIL_FILE_PATH = DATA_DIR / "mail"  # where letters lie while there is no server for them
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
+DEFAULT_FROM_EMAIL = os.environ.get("KIDSART_EMAIL_FROM", "KidsArt <kidsart@localhost>")
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
@@ -256,5 +337,5 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {name: {"level": "WARNING"} for name in ("weasyprint", "fontTools")},
+    "loggers": {name: {"level": "WARNING"} for name in ("weasyprint", "fontTools", "axes")},
 }

@@ -35,10 +35,11 @@ SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
 SESSION_COOKIE_SECURE = True
+SESSION_COOKIE_NAME = "__Host-kidsart_session"  # no other host of the domain can plant one
 CSRF_COOKIE_SECURE = True
+TWO_FACTOR_FOR_ADMINISTRATORS = True
 LANGUAGE_COOKIE_SECURE = True
 # A browser takes a cookie of such a name from this very host alone, and over HTTPS alone.
-SESSION_COOKIE_NAME = "__Host-kidsart_session"
 CSRF_COOKIE_NAME = "__Host-csrftoken"
 CONTENT_SECURITY_POLICY["DIRECTIVES"]["upgrade-insecure-requests"] = True
 

@@ -28,18 +28,24 @@ from grading.models import (
 from grading.services.annotations import confirm_review
 from grading.services.appeals import ask_again
 from grading.services.families import create_link
+from grading.services.invitations import invite
 from grading.services.releases import release_class
 from grading.services.rights import place_hold, request_export
 from tests.conftest import jpeg
 
 OPEN = {  # for everybody; signing out and the language take POST only
-    "sign-in", "sign-out", "set-language",
+    "sign-in", "account_login", "sign-out", "set-language", "mfa_authenticate",
+    "account_reset_password", "account_reset_password_done", "account_reset_password_from_key",
+    "account_reset_password_from_key_done",
     "grading:about", "grading:about-models", "grading:about-model",
 }  # fmt: skip
 EVERYBODY_SIGNED_IN = {  # shows each person their own, or nothing of anybody
     "grading:home", "grading:help", "grading:preferences", "grading:practice",
     "grading:earlier-years",
+    "account_change_password", "account_reauthenticate", "usersessions_list",
+    "mfa_index", "mfa_reauthenticate", "mfa_activate_totp", "mfa_generate_recovery_codes",
 }  # fmt: skip
+OWN_SECOND_FACTOR = {"mfa_deactivate_totp", "mfa_view_recovery_codes"}  # 404 without one
 MEMBERS_OF_THE_SCHOOL = {"grading:practice-example", "grading:practice-picture"}
 ADMINISTRATORS = {
     "grading:schools", "grading:school", "grading:school-settings",
@@ -55,8 +61,12 @@ ADMINISTRATORS = {
     "grading:school-students", "grading:new-students", "grading:put-students",
     "grading:edit-student", "grading:put-student", "grading:move-student",
     "grading:leave-school", "grading:come-back",
+    "grading:people", "grading:invite", "grading:person", "grading:remove-person",
+    "grading:invite-again", "grading:revoke-invitation",
 }  # fmt: skip
-BY_TOKEN = {"grading:family", "grading:family-picture", "grading:family-appeal"}  # no account
+BY_TOKEN = {  # no account
+    "grading:family", "grading:family-picture", "grading:family-appeal", "grading:invitation",
+}  # fmt: skip
 SECOND_LOOK = {"grading:appeal-look", "grading:appeal-picture"}  # for those not of the class, too
 TEACHERS_OF_ANY_SCHOOL = {"grading:models"}  # and administrators; it shows nothing of a school
 ONLY_WHO_ASKED = {"grading:report", "grading:report-file"}
@@ -83,7 +93,7 @@ def named_patterns() -> list[tuple[str, URLPattern]]:
 NAMES = [name for name, _pattern in named_patterns()]
 SPECIAL = (
     OPEN | EVERYBODY_SIGNED_IN | TEACHERS_OF_ANY_SCHOOL | MEMBERS_OF_THE_SCHOOL | ADMINISTRATORS
-    | BY_TOKEN | SECOND_LOOK
+    | BY_TOKEN | SECOND_LOOK | OWN_SECOND_FACTOR
 )  # fmt: skip
 SCOPED = [name for name in NAMES if name not in SPECIAL]
 
@@ -104,7 +114,11 @@ def url_of(assignment, student, make_scored, school, alice, administrator):
     report = ReportJob.objects.create(assignment=assignment, asked_by=alice, language="en")
     release_class(assignment, alice)
     link, token = create_link(student, alice, days=30, code=uuid.uuid4())
+    invitation, invitation_token = invite(
+        school, alice, email="new@example.org", role=Role.TEACHER, code=uuid.uuid4()
+    )
     others = {
+        "person": alice.code,
         "version": "thumbnail", "dimension": "realism", "kind": "long", "token": token,
         "batch": batch, "slug": "board",
     }  # fmt: skip
@@ -119,6 +133,7 @@ def url_of(assignment, student, make_scored, school, alice, administrator):
     owners = {
         "appeals": ask_again(artwork_in_question, review, "Is it?", by=alice).code,
         "f": artwork_in_question.code,
+        "invitations": invitation.code,
         "links": link.code,
         "reports": report.code,
         "artworks": artwork.code,
@@ -144,6 +159,8 @@ def url_of(assignment, student, make_scored, school, alice, administrator):
         route = str(pattern.pattern)
         if name == "grading:family-picture":
             return reverse(name, args=[token, review.picture.code, "thumbnail"])
+        if name == "grading:invitation":
+            return reverse(name, args=[invitation_token])
         kwargs = {}
         for argument in pattern.pattern.converters:
             kwargs[argument] = (

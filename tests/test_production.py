@@ -16,6 +16,7 @@ SAFE = {
     "DJANGO_SETTINGS_MODULE": "kidsart_web.settings_production",
     "KIDSART_SECRET_KEY": "k9!" + "Zq7-" * 15,
     "KIDSART_ALLOWED_HOSTS": "art.school.example",
+    "KIDSART_EMAIL_HOST": "mail.school.example",
 }
 
 
@@ -43,12 +44,29 @@ def test_a_well_configured_server_passes_every_deploy_check(tmp_path):
         ({"KIDSART_SECRET_KEY": "short"}, "at least 50 characters"),
         ({"KIDSART_DEBUG": "1"}, "never runs in debug mode"),
         ({"KIDSART_ALLOWED_HOSTS": ""}, "Set KIDSART_ALLOWED_HOSTS"),
+        ({"KIDSART_EMAIL_HOST": ""}, "Set KIDSART_EMAIL_HOST"),
+        ({"KIDSART_EMAIL_SECURITY": "ssl"}, "one of starttls, tls, none"),
     ],
 )
 def test_it_refuses_and_says_what_to_do(tmp_path, env, sentence):
     done = start(tmp_path, **env)
     assert done.returncode != 0
     assert sentence in done.stderr
+
+
+def test_administrators_need_a_second_factor_and_the_cookie_is_bound_to_the_host(tmp_path):
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c"),
+            "from kidsart_web.settings_production import *;"
+            "print(TWO_FACTOR_FOR_ADMINISTRATORS, SESSION_COOKIE_NAME, SESSION_COOKIE_SECURE)",
+        ],
+        env={"PATH": os.environ["PATH"], "KIDSART_DATA_DIR": str(tmp_path), **SAFE},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["True", "__Host-kidsart_session", "True"]
 
 
 def test_it_refuses_the_data_folder_of_a_demo(tmp_path):
