@@ -10,7 +10,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from grading.models import User
-from grading.screens import BY_URL, GUIDES
+from grading.screens import BY_URL, GUIDES, SCHOOL_SECTIONS
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         return {"nav": []}
     # Lazy, because most answers are fragments, which have no navigation and need no query for it.
     return {
-        "nav": SimpleLazyObject(lambda: _sections(request.path, user)),
+        "nav": SimpleLazyObject(lambda: _sections(_place(request), user)),
         **_learning(request, user),
     }
 
@@ -36,6 +36,13 @@ def _learning(request: HttpRequest, user: User) -> dict[str, Any]:
         "guide_slug": guide,
         "theme": user.preferences.get("theme", ""),
     }
+
+
+def _place(request: HttpRequest) -> str:
+    """The path; of a page of a school's administration that of the school, whatever its own is."""
+    name = request.resolver_match.view_name if request.resolver_match else ""
+    pages = {f"grading:{page}" for section in SCHOOL_SECTIONS for page in section.pages}
+    return reverse("grading:schools") if name in pages else request.path
 
 
 def _sections(path: str, user: User) -> list[dict[str, Any]]:

@@ -49,6 +49,8 @@ SCREENS: tuple[Screen, ...] = (
             "export-student")),
     Screen("practice", _("Practice"), _("Compare your eye with the rubric"),
            ("practice", "practice-example")),
+    Screen("rosters", _("Rosters"), _("Lists of students from another system"),
+           ("rosters", "roster-columns", "roster")),
     Screen("settings", _("School settings"), _("What an administrator decides"),
            ("school-settings",)),
     Screen("models", _("Models"), _("What scores, and since when"), ("models",)),
@@ -76,5 +78,6 @@ class Section:
 
 SCHOOL_SECTIONS: tuple[Section, ...] = (
     Section(_("Overview"), "school", ("school",)),
+    Section(_("Rosters"), "rosters", ("rosters", "roster-columns", "roster")),
     Section(_("Settings"), "school-settings", ("school-settings",)),
 )

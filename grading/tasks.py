@@ -13,6 +13,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -26,6 +27,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 from django.db.models.fields.files import FieldFile
 from django.utils import translation
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 from PIL import Image
@@ -48,6 +50,7 @@ from grading.models import (
     PhotoProposal,
     Picture,
     ReportJob,
+    RosterImport,
     ScoreSet,
     ScoringJob,
 )
@@ -429,6 +432,7 @@ def sweep() -> None:
     _sweep(ReportJob, make_report, "io")
     for report in ReportJob.objects.expired()[:RESEND_AT_MOST]:
         report.file.delete(save=True)
+    RosterImport.objects.forget(now() - timedelta(days=settings.ROSTER_KEPT_DAYS))
     for picture in Picture.objects.filter(scoring_jobs=None, artwork__removed_at=None)[
         :RESEND_AT_MOST
     ]:

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
 from grading.intake.edits import Edit
-from grading.models import ExamplePicture, PhotoProposal, ReportJob
+from grading.models import ExamplePicture, PhotoProposal, ReportJob, RosterImport
 from grading.services.annotations import confirm_review
 from grading.services.appeals import ask_again
 from grading.services.families import create_link
@@ -22,7 +22,11 @@ EVERYBODY_SIGNED_IN = {  # shows each person their own, or nothing of anybody
     "grading:home", "grading:help", "grading:preferences", "grading:practice",
 }  # fmt: skip
 MEMBERS_OF_THE_SCHOOL = {"grading:practice-example", "grading:practice-picture"}
-ADMINISTRATORS = {"grading:schools", "grading:school", "grading:school-settings"}
+ADMINISTRATORS = {
+    "grading:schools", "grading:school", "grading:school-settings",
+    "grading:rosters", "grading:roster-columns", "grading:roster", "grading:apply-roster",
+    "grading:undo-roster", "grading:discard-roster",
+}  # fmt: skip
 BY_TOKEN = {"grading:family", "grading:family-picture", "grading:family-appeal"}  # no account
 SECOND_LOOK = {"grading:appeal-look", "grading:appeal-picture"}  # for those not of the class, too
 TEACHERS_OF_ANY_SCHOOL = {"grading:models"}  # and administrators; it shows nothing of a school
@@ -95,6 +99,9 @@ def url_of(assignment, student, make_scored, school, alice):
         "students": student.code,
         "notes": student.notes.create(by=alice, text="Loves ink.").code,
         "school": school.code,
+        "rosters": RosterImport.objects.create(
+            school=school, year=assignment.classroom.year, kind="csv", uploaded_by=alice
+        ).code,
         "practice": example.code,
     }
 

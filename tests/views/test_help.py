@@ -18,6 +18,7 @@ NO_PAGE = {  # answers that are files, parts of a page, or lead somewhere else
     *("match-student", "try-again", "replace", "remove", "restore", "undo-accept", "turn"),
     *("level", "words", "confirm", "write-again", "take-draft", "insert-comment"),
     *("keep-words", "forget-comment", "photo-answer", "review-time"),
+    *("apply-roster", "undo-roster", "discard-roster"),
     *("hide", "revoke-family-link", "new-note", "remove-note", "preferences", "help"),
 }
 
