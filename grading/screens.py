@@ -53,6 +53,8 @@ SCREENS: tuple[Screen, ...] = (
            ("school", "school-classes", "new-year", "edit-year", "archive-year", "new-class",
             "edit-class", "add-teacher", "promote-classes", "school-students", "new-students",
             "edit-student", "put-student", "leave-school")),
+    Screen("rosters", _("Rosters"), _("Lists of students from another system"),
+           ("rosters", "roster-columns", "roster")),
     Screen("privacy", _("Privacy"), _("Consent, a copy, a correction, erasing"),
            ("school-privacy", "student-privacy", "class-consents", "retention", "holds", "receipts",
             "receipt", "erase", "student-record", "consent", "amend", "hold-student")),
@@ -102,6 +104,7 @@ SCHOOL_SECTIONS: tuple[Section, ...] = (
         _("Students"), "school-students",
         ("school-students", "new-students", "edit-student", "put-student", "leave-school"),
     ),
+    Section(_("Rosters"), "rosters", ("rosters", "roster-columns", "roster")),
     Section(
         _("Privacy"), "school-privacy",
         ("school-privacy", "student-privacy", "consent", "amend", "hold-student", "erase",

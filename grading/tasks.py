@@ -56,6 +56,7 @@ from grading.models import (
     Picture,
     ReportJob,
     Review,
+    RosterImport,
     ScoreSet,
     ScoringJob,
     StudentExport,
@@ -551,6 +552,7 @@ def sweep() -> None:
         for expired in made.objects.expired()[:RESEND_AT_MOST]:
             expired.file.delete(save=True)
     delete_doomed_files(DoomedFile.objects.order_by("pk")[:RESEND_AT_MOST])
+    RosterImport.objects.forget(now() - timedelta(days=settings.ROSTER_KEPT_DAYS))
     for picture in _unscored()[:RESEND_AT_MOST]:
         if job := ScoringJob.objects.request(picture):
             send(score_pictures, job.pk)

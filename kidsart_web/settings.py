@@ -150,9 +150,7 @@ ACCOUNT_FORMS = {
     "reauthenticate": "grading.forms.accounts.PasswordAgainForm",
 }
 ACCOUNT_LOGIN_METHODS = {"email"}
-ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = (
-    "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
-)
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
 ACCOUNT_RATE_LIMITS = {  # counted by each web process for itself
     "login": "60/m/ip",  # everybody at one school at a quarter to eight
     "login_failed": "5/15m/key",  # wrong codes of a second factor; axes counts wrong passwords
@@ -252,6 +250,8 @@ FAMILY_LINKS_AN_HOUR = int(os.environ.get("KIDSART_FAMILY_LINKS_AN_HOUR", 600))
 CACHES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
+
+ROSTER_KEPT_DAYS = 30  # what an uploaded list said, and with it the way to undo it
 
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"

@@ -21,6 +21,7 @@ from grading.models import (
     PhotoProposal,
     ReportJob,
     Role,
+    RosterImport,
     SchoolYear,
     Teaching,
     User,
@@ -63,6 +64,8 @@ ADMINISTRATORS = {
     "grading:leave-school", "grading:come-back",
     "grading:people", "grading:invite", "grading:person", "grading:remove-person",
     "grading:invite-again", "grading:revoke-invitation",
+    "grading:rosters", "grading:roster-columns", "grading:roster", "grading:apply-roster",
+    "grading:undo-roster", "grading:discard-roster",
 }  # fmt: skip
 BY_TOKEN = {  # no account
     "grading:family", "grading:family-picture", "grading:family-appeal", "grading:invitation",
@@ -151,6 +154,9 @@ def url_of(assignment, student, make_scored, school, alice, administrator):
         "about": AdapterVersion.objects.earliest("pk").code,
         "years": assignment.classroom.year.code,
         "teachings": assignment.classroom.teachings.get().code,
+        "rosters": RosterImport.objects.create(
+            school=school, year=assignment.classroom.year, kind="csv", uploaded_by=alice
+        ).code,
         "practice": example.code,
     }
 

@@ -127,7 +127,7 @@ def _members(
     budget = _Budget(limits)
     seen: set[str] = set()
     for info in members:
-        path = _readable_path(info)
+        path = readable_path(info)
         name = safe_name(path)
         with tempfile.SpooledTemporaryFile(max_size=_HELD_IN_MEMORY_BYTES) as temporary:
             spool = cast(BinaryIO, temporary)
@@ -209,7 +209,7 @@ def _require_plain_member(info: zipfile.ZipInfo, path: str, seen: set[str]) -> N
         raise RefusedUpload(
             _("This file is locked with a password. Pack the ZIP without one."), "encrypted"
         )
-    if _leaves_its_folder(path):
+    if leaves_its_folder(path):
         raise RefusedUpload(
             _("This file's name points outside the ZIP. Upload the picture itself."), "unsafe_path"
         )
@@ -227,13 +227,13 @@ def _require_plain_member(info: zipfile.ZipInfo, path: str, seen: set[str]) -> N
     seen.add(key)
 
 
-def _leaves_its_folder(path: str) -> bool:
+def leaves_its_folder(path: str) -> bool:
     return (
         path.startswith("/") or re.match(r"[A-Za-z]:", path) is not None or ".." in path.split("/")
     )
 
 
-def _readable_path(info: zipfile.ZipInfo) -> str:
+def readable_path(info: zipfile.ZipInfo) -> str:
     """The path with forward slashes. Many programs write UTF-8 without saying so."""
     path = info.filename
     if not info.flag_bits & 0x800:

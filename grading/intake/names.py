@@ -23,6 +23,13 @@ def safe_name(name: str) -> str:
     return name or "picture"
 
 
+def tidy_text(text: str) -> str:
+    """One line of text without control characters, and with single spaces."""
+    if text.isascii() and text.isprintable():  # most cells of a table
+        return " ".join(text.split())
+    return " ".join(_without_unsafe(unicodedata.normalize("NFC", text)).split())
+
+
 def _without_unsafe(name: str) -> str:
     return "".join(_safe_character(character) for character in name)
 

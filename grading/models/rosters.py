@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Self
 
 from django.db import models
@@ -15,6 +16,14 @@ from grading.models.people import School, SchoolYear, User
 class RosterImportQuerySet(models.QuerySet["RosterImport"]):
     def for_user(self, user: User) -> Self:
         return self.filter(school__in=School.objects.administered_by(user))
+
+    def forget(self, before: datetime) -> int:
+        """Empty what lists uploaded before then said and did; that there were any stays known."""
+        return (
+            self.filter(uploaded_at__lt=before)
+            .exclude(rows=[], plan={})
+            .update(rows=[], plan={}, header=[], mapping={})
+        )
 
 
 class RosterImport(models.Model):

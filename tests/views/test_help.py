@@ -20,6 +20,7 @@ NO_PAGE = {  # answers that are files, parts of a page, or lead somewhere else
     *("level", "words", "confirm", "write-again", "take-draft", "insert-comment"),
     *("keep-words", "forget-comment", "photo-answer", "review-time"),
     *("invite", "invite-again", "revoke-invitation", "remove-person", "invitation"),
+    *("apply-roster", "undo-roster", "discard-roster"),
     *("hide", "revoke-family-link", "new-note", "remove-note", "preferences", "help"),
 }
 
