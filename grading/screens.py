@@ -51,6 +51,7 @@ SCREENS: tuple[Screen, ...] = (
            ("practice", "practice-example")),
     Screen("settings", _("School settings"), _("What an administrator decides"),
            ("school-settings",)),
+    Screen("audit", _("Audit trail"), _("Who did what, and when"), ("audit",)),
     Screen("models", _("Models"), _("What scores, and since when"), ("models",)),
     Screen("keys", _("Keys"), _("Everything by keyboard")),
 )  # fmt: skip
@@ -76,5 +77,6 @@ class Section:
 
 SCHOOL_SECTIONS: tuple[Section, ...] = (
     Section(_("Overview"), "school", ("school",)),
+    Section(_("Audit trail"), "audit", ("audit",)),
     Section(_("Settings"), "school-settings", ("school-settings",)),
 )

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import dj_database_url
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -135,6 +136,8 @@ SCHOOL_QUOTA_BYTES = int(os.environ.get("KIDSART_SCHOOL_QUOTA_BYTES", 50 * 1024*
 DATA_UPLOAD_MAX_NUMBER_FILES = 600
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
+AUDIT_KEPT_DAYS = int(os.environ.get("KIDSART_AUDIT_KEPT_DAYS", 730))
+
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 CONTENT_SECURITY_POLICY = {
@@ -182,7 +185,8 @@ CELERY_BEAT_SCHEDULE = {
         "task": "grading.tasks.sweep",
         "schedule": 10.0,
         "options": {"expires": 30},  # a pile of old sweeps after an outage helps nobody
-    }
+    },
+    "keep-audit": {"task": "grading.tasks.keep_audit", "schedule": crontab(hour=2, minute=20)},
 }
 
 JOB_LEASE_S = float(os.environ.get("KIDSART_JOB_LEASE_S", 60))  # renewed every third of it

@@ -23,6 +23,7 @@ EVERYBODY_SIGNED_IN = {  # shows each person their own, or nothing of anybody
 }  # fmt: skip
 MEMBERS_OF_THE_SCHOOL = {"grading:practice-example", "grading:practice-picture"}
 ADMINISTRATORS = {"grading:schools", "grading:school", "grading:school-settings"}
+ADMINISTRATORS |= {"grading:audit", "grading:audit-file"}
 BY_TOKEN = {"grading:family", "grading:family-picture", "grading:family-appeal"}  # no account
 SECOND_LOOK = {"grading:appeal-look", "grading:appeal-picture"}  # for those not of the class, too
 TEACHERS_OF_ANY_SCHOOL = {"grading:models"}  # and administrators; it shows nothing of a school

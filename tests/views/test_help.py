@@ -14,7 +14,7 @@ from grading.screens import BY_URL, GUIDES, SCREENS
 ROOT = Path(__file__).resolve().parents[2]
 NO_PAGE = {  # answers that are files, parts of a page, or lead somewhere else
     *("progress", "picture", "preview", "appeal-picture", "practice-picture"),
-    *("report-file", "export-file", "export-class-file"),
+    *("report-file", "export-file", "export-class-file", "audit-file"),
     *("match-student", "try-again", "replace", "remove", "restore", "undo-accept", "turn"),
     *("level", "words", "confirm", "write-again", "take-draft", "insert-comment"),
     *("keep-words", "forget-comment", "photo-answer", "review-time"),
