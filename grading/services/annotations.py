@@ -208,7 +208,7 @@ def set_level(
     draft.updated_by = by
     draft.save()
     school = artwork.assignment.classroom.school
-    detail = {"not_assessed": not_assessed} if not_assessed else {}
+    detail = {"not_assessed": True} if not_assessed else {}  # why is in the draft
     record(
         by, AuditEvent.Verb.CHANGED, artwork, school,
         dimension=dimension.slug, level=level, **detail,

@@ -17,7 +17,7 @@ from grading.charts import Axis, Kind, Layer, RadarContext, radar
 from grading.forms.portfolio import NoteForm
 from grading.models import AuditEvent, Classroom, RubricDimension, Student, StudentNote
 from grading.multiples import Trend, trend
-from grading.services.audit import record
+from grading.services.audit import record, record_view
 from grading.services.portfolio import RubricWorks, Work, add_note, delete_note, portfolio_of
 from grading.views.requests import SignedInRequest
 
@@ -83,6 +83,8 @@ def _student(request: SignedInRequest, code: UUID) -> Student:
 def _page(
     request: SignedInRequest, student: Student, form: NoteForm, status: int = 200
 ) -> HttpResponse:
+    if request.method == "POST":
+        record_view(request.user, student, student.school)
     portfolio = portfolio_of(student, request.user)
     context = {
         "student": student,
