@@ -29,7 +29,7 @@ OPEN = "open"  # yes for everybody, also where the answer leads to the sign-in p
 SENT: Mapping[str, Mapping[str, str]] = {
     "grading:new-assignment": {"title": "New", "made_on": "2026-11-01"},
     "grading:level": {"level": "5"},
-    "grading:words": {"strength": "Bold lines.", "next_step": "Try dots."},
+    "grading:words": {"strength": "Strong lines.", "next_step": "Try spots."},
     "grading:write-again": {"tone": "warm", "length": "short"},
     "grading:take-draft": {"draft": "{draft}", "strength": "x", "next_step": "y"},
     "grading:insert-comment": {"comment": "{comment}", "strength": "x", "next_step": "y"},
@@ -146,11 +146,14 @@ class Asking:
                 client.force_login(role.user)
             self.clients[role.label] = (client, SimpleCookie(client.cookies.output(header="")))
 
-    def ask(self, role: Role, method: str, url: str, sent: Mapping[str, str]) -> HttpResponseBase:
+    def ask(
+        self, role: Role, method: str, url: str, sent: Mapping[str, str], keep: bool = False
+    ) -> HttpResponseBase:
+        """``keep``: what is streamed will be read."""
         client, cookies = self.clients[role.label]
         client.cookies = SimpleCookie({key: morsel.value for key, morsel in cookies.items()})
         response: Any = getattr(client, method)(url, dict(sent))
-        if hasattr(response, "streaming_content"):
+        if hasattr(response, "streaming_content") and not keep:
             response.close()
         return response
 

@@ -382,7 +382,8 @@ class _Names:
         if user is None:
             family = event.verb == Verb.OPENED or event.detail.get("by_family")
             return Noun(_("A family") if family else _("The program"))
-        if user.pk not in self.members and event.school_id != self.school.pk:
+        here = event.school_id == self.school.pk or event.detail.get("support")
+        if user.pk not in self.members and not here:
             return Noun(_("Somebody of another school"))
         return Noun("{name}", str(user), "person", user.code)
 
