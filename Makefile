@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-slow test-all lint audit lock screenshots bench bench-compiled \
-	bench-gpu bench-pages keystrokes translations clean
+	bench-gpu bench-pages keystrokes translations permissions clean
 
 # The first of these that is new enough (a name on the path may be an empty shim).
 PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14; do \
@@ -72,6 +72,9 @@ bench-compiled: install ## the same at 224 px, ours through torch.compile (needs
 translations: install-test ## collect the sentences to translate, compile what is translated
 	@.ci/system-packages
 	$(IN_VENV) tests.translations
+
+permissions: install-test ## write docs/permissions.md: every address for every role
+	$(IN_VENV) tests.permissions
 
 keystrokes: install-test ## keys and requests that a class of 28 costs
 	@.ci/system-packages

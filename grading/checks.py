@@ -16,6 +16,8 @@ DEMO_DATA = (
     "Give the school server a database of its own (DATABASE_URL)."
 )
 
+AUDIT_KEPT_AT_LEAST = 180  # days: who looked at something is often asked half a year later
+
 
 def has_demo_data() -> bool:
     try:
@@ -38,6 +40,14 @@ def letters_go_out(app_configs: Any, **kwargs: Any) -> list[Warning]:
         "reach nobody: their letters lie in the data folder."
     )
     return [Warning(words, id="kidsart.W001")]
+
+
+@register()
+def audit_is_kept(app_configs: Any, **kwargs: Any) -> list[Error]:
+    if settings.AUDIT_KEPT_DAYS >= AUDIT_KEPT_AT_LEAST:
+        return []
+    words = f"The audit trail has to be kept for {AUDIT_KEPT_AT_LEAST} days or more."
+    return [Error(words, hint="Raise KIDSART_AUDIT_KEPT_DAYS.", id="kidsart.E019")]
 
 
 def refuse_demo_data() -> None:

@@ -64,6 +64,7 @@ SCREENS: tuple[Screen, ...] = (
            ("school-settings",)),
     Screen("people", _("People"), _("Who is let in, and as what"), ("people", "person")),
     Screen("account", _("Your account"), _("Password, second factor, sessions"), ()),
+    Screen("audit", _("Audit trail"), _("Who did what, and when"), ("audit",)),
     Screen("models", _("Models"), _("What scores, and since when"), ("models",)),
     Screen("keys", _("Keys"), _("Everything by keyboard")),
 )  # fmt: skip
@@ -111,6 +112,7 @@ SCHOOL_SECTIONS: tuple[Section, ...] = (
          "student-record", "class-consents", "retention", "holds", "receipts", "receipt"),
     ),
     Section(_("Data and AI"), "school-data", ("school-data", "assessment-notes")),
+    Section(_("Audit trail"), "audit", ("audit",)),
     Section(_("Settings"), "school-settings", ("school-settings",)),
 )  # fmt: skip
 SCHOOL_PAGES = {f"grading:{name}" for section in SCHOOL_SECTIONS for name in section.pages}

@@ -34,6 +34,7 @@ from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 from PIL import Image
 
+from grading.chain import BrokenChain, chain_head, let_go_of_old_events, seal_events
 from grading.intake.edits import Edit
 from grading.intake.normalize import (
     NormalizedPicture,
@@ -77,6 +78,7 @@ log = logging.getLogger(__name__)
 JobT = TypeVar("JobT", ScoringJob, FeedbackJob)
 
 RESEND_AT_MOST = 200  # rows a sweep rings for; the next one is ten seconds away
+SEALED_AT_MOST = 5000  # rows of the audit trail that a sweep seals
 
 
 # ------------------------------------------------------------------------------------- doorbells
@@ -542,6 +544,7 @@ def apply_retention() -> None:
 @shared_task
 def sweep() -> None:
     """Ring again for what was lost: leases that ran out, rings that a broker forgot."""
+    _seal()
     _sweep(IntakeJob, prepare_picture, "io")
     _sweep(EditJob, edit_picture, "io")
     _sweep(ScoringJob, score_pictures, "gpu")
@@ -613,6 +616,26 @@ def _unscored() -> QuerySet[Picture]:
         artwork__removed_at=None,
         artwork__assignment__classroom__school__scoring_on=True,
     )
+
+
+def _seal() -> None:
+    try:
+        seal_events(SEALED_AT_MOST)
+    except DatabaseError:  # nothing of the work waits for it, and the next sweep seals these too
+        log.exception("the audit trail was not sealed")
+
+
+@shared_task
+def keep_audit() -> None:
+    """Let old rows of the audit trail go, and note its head where the database is not."""
+    seal_events()
+    try:
+        gone = let_go_of_old_events()
+    except BrokenChain as error:
+        log.error("nothing of the audit trail is let go, as it is not whole: %s", error)
+    else:
+        log.info("rows of the audit trail let go: %d", gone)
+    log.info("head of the audit trail: %s", chain_head())
 
 
 def _sweep(

@@ -253,6 +253,8 @@ CACHES: dict[str, dict[str, Any]] = {
 
 ROSTER_KEPT_DAYS = 30  # what an uploaded list said, and with it the way to undo it
 
+AUDIT_KEPT_DAYS = int(os.environ.get("KIDSART_AUDIT_KEPT_DAYS", 730))
+
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 CONTENT_SECURITY_POLICY: dict[str, dict[str, Any]] = {
@@ -313,6 +315,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=2, minute=40),
         "options": {"expires": 6 * 60 * 60},
     },
+    "keep-audit": {"task": "grading.tasks.keep_audit", "schedule": crontab(hour=2, minute=20)},
 }
 
 JOB_LEASE_S = float(os.environ.get("KIDSART_JOB_LEASE_S", 60))  # renewed every third of it

@@ -70,6 +70,7 @@ ADMINISTRATORS = {
 BY_TOKEN = {  # no account
     "grading:family", "grading:family-picture", "grading:family-appeal", "grading:invitation",
 }  # fmt: skip
+ADMINISTRATORS |= {"grading:audit", "grading:audit-file"}
 SECOND_LOOK = {"grading:appeal-look", "grading:appeal-picture"}  # for those not of the class, too
 TEACHERS_OF_ANY_SCHOOL = {"grading:models"}  # and administrators; it shows nothing of a school
 ONLY_WHO_ASKED = {"grading:report", "grading:report-file"}

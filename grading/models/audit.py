@@ -1,18 +1,39 @@
 from __future__ import annotations
 
+from typing import Never, TypeVar
+
 from django.db import models
 from django.utils.timezone import now
 
-from grading.models.frozen import FrozenModel
+from grading.models.frozen import FrozenError, FrozenModel, FrozenQuerySet
 from grading.models.people import School, User
 
+KeptT = TypeVar("KeptT", bound=models.Model)
 
-class AuditEvent(FrozenModel):
+
+class KeptQuerySet(FrozenQuerySet[KeptT]):
+    """Rows that are not deleted either. grading.chain has a door of its own to let old ones go."""
+
+    def delete(self) -> Never:
+        raise FrozenError(f"{self.model.__name__} rows are never deleted: see grading.chain")
+
+
+class KeptModel(FrozenModel):
+    objects = KeptQuerySet.as_manager()  # type: ignore[misc]  # narrower than the base's
+
+    class Meta:
+        abstract = True
+
+    def delete(self, *args, **kwargs) -> Never:
+        raise FrozenError(f"{type(self).__name__} rows are never deleted: see grading.chain")
+
+
+class AuditEvent(KeptModel):
     """Who did what, when, and from where. Rows are only ever added.
 
     A row names a child by its code alone, never by a name: so it can stay when the child is
-    erased. ``position`` and ``digest`` are filled in once by the seal (grading.services.audit),
-    which chains each row to the one before it.
+    erased. ``position`` and ``digest`` are filled in once by the seal (grading.chain), which
+    chains each row to the one before it.
     """
 
     class Verb(models.TextChoices):
@@ -74,7 +95,7 @@ class AuditEvent(FrozenModel):
         return f"{self.actor} {self.verb} {self.object_kind}"
 
 
-class AuditAnchor(FrozenModel):
+class AuditAnchor(KeptModel):
     """Where the chain begins after old rows were let go: the last of them, and its digest."""
 
     position = models.PositiveBigIntegerField(unique=True)

@@ -151,6 +151,13 @@ def _outcome_of(
     return FileOutcome(name, Outcome.ACCEPTED, message, artwork)
 
 
+@transaction.atomic
+def make_assignment(assignment: Assignment, by: User) -> Assignment:
+    assignment.save()
+    record(by, AuditEvent.Verb.CREATED, assignment, assignment.classroom.school)
+    return assignment
+
+
 def _same_content(assignment: Assignment, facts: UploadFacts) -> Artwork | None:
     return assignment.artworks.kept().filter(content_sha256=facts.content_sha256).first()
 

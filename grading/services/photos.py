@@ -104,6 +104,9 @@ def answer_proposal(proposal: PhotoProposal, take: bool, by: User) -> None:
         change_picture(untouched.artwork, Edit.from_json(proposal.edit), by)
     elif untouched.artwork.pictures.last() != untouched or untouched.edit_jobs.open().exists():
         change_picture(untouched.artwork, Edit(), by)
+    else:
+        school = untouched.artwork.assignment.classroom.school
+        record(by, AuditEvent.Verb.EDITED, untouched.artwork, school, left=True)
 
 
 @transaction.atomic

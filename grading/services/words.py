@@ -11,6 +11,7 @@ from django.db.models import F, Max
 from grading import tasks
 from grading.models import (
     Artwork,
+    AuditEvent,
     BankComment,
     FeedbackDraft,
     FeedbackJob,
@@ -19,6 +20,7 @@ from grading.models import (
 )
 from grading.models.feedback import Length, Tone
 from grading.services.annotations import Words, decided, is_hidden, newest_proposal
+from grading.services.audit import record
 from ml.feedback import Manner, compose, reading_grade
 
 HARDER_BY = 2.0  # grades above the class's own, from which words are called hard to read
@@ -34,7 +36,7 @@ class WordsSwitchedOff(Exception):
 
 
 @transaction.atomic
-def write_again(artwork: Artwork, tone: Tone, length: Length) -> FeedbackDraft:
+def write_again(artwork: Artwork, tone: Tone, length: Length, by: User) -> FeedbackDraft:
     """Other words for the levels as they stand now; a model that writes adds its own later.
 
     Raises:
@@ -86,6 +88,8 @@ def write_again(artwork: Artwork, tone: Tone, length: Length) -> FeedbackDraft:
         length=length,
         turn=turn,
     )
+    school = artwork.assignment.classroom.school
+    record(by, AuditEvent.Verb.RETRIED, artwork, school, words=True, turn=turn)
     if tasks.can_write(score_set.job.adapter_set) and not score_set.feedback_jobs.open().exists():
         job = FeedbackJob.objects.create(
             score_set=score_set, tone=tone, length=length, turn=turn, levels=in_force

@@ -32,7 +32,7 @@ from grading.services.annotations import (
     set_level,
     set_words,
 )
-from grading.services.audit import record
+from grading.services.audit import record, record_artwork_view
 from grading.services.board import demo_in_use
 from grading.services.review import PicturePage, for_picture_page, picture_page
 from grading.services.words import bank_of, reading_of
@@ -302,6 +302,8 @@ def page_context(request: SignedInRequest, artwork: Artwork) -> dict[str, Any]:
 
 
 def _context(request: SignedInRequest, page: PicturePage) -> dict[str, Any]:
+    if request.htmx or request.method == "POST":  # a part of the page, or the page once more
+        record_artwork_view(request.user, page.artwork)
     wanting = page.to_check + page.missing
     school = page.artwork.assignment.classroom.school
     return {

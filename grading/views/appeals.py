@@ -23,7 +23,7 @@ from grading.services.appeals import (
     compared,
     record_look,
 )
-from grading.services.audit import record
+from grading.services.audit import record, record_artwork_view
 from grading.views.artworks import PICTURE_VERSIONS, send_picture
 from grading.views.requests import SignedInRequest
 
@@ -46,6 +46,7 @@ def open_appeal(request: SignedInRequest, code: UUID) -> HttpResponse:
         except AlreadyAsked as already:
             appeal = already.appeal
         return redirect("grading:appeal", appeal.code)
+    record_artwork_view(request.user, artwork)
     context = {
         "artwork": artwork,
         "assignment": artwork.assignment,
@@ -77,6 +78,8 @@ def look(request: SignedInRequest, code: UUID) -> HttpResponse:
         return redirect("grading:home")
     if request.method == "GET":
         record(request.user, AuditEvent.Verb.VIEWED, appeal.artwork, assignment.classroom.school)
+    else:
+        record_artwork_view(request.user, appeal.artwork)
     context = {"appeal": appeal, "assignment": assignment, "form": form}
     status = 422 if form.errors else 200
     return render(request, "grading/appeal_look.html", context, status=status)
@@ -86,10 +89,13 @@ def look(request: SignedInRequest, code: UUID) -> HttpResponse:
 @require_GET
 def appeal_picture(request: SignedInRequest, code: UUID, version: str) -> HttpResponseBase:
     """The one picture that the second person may see, as long as they may look."""
-    appeals = Appeal.objects.to_look_at(request.user).select_related("review__picture")
+    appeals = Appeal.objects.to_look_at(request.user).select_related(
+        "review__picture", "artwork__student", "artwork__assignment__classroom__school"
+    )
     appeal = get_object_or_404(appeals, code=code)
     if version not in PICTURE_VERSIONS:
         raise Http404
+    record_artwork_view(request.user, appeal.artwork)
     response = send_picture(request, appeal.review.picture, version)
     response["Cache-Control"] = "no-store"
     return response
@@ -112,6 +118,8 @@ def appeal(request: SignedInRequest, code: UUID) -> HttpResponse:
         return redirect("grading:appeal", code)
     if request.method == "GET":
         record(request.user, AuditEvent.Verb.VIEWED, artwork, artwork.assignment.classroom.school)
+    else:
+        record_artwork_view(request.user, artwork)
     newest = artwork.reviews.standing().last()
     context = {
         "appeal": appeal,

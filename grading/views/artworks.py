@@ -19,8 +19,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from grading.forms.artworks import AssignmentForm, MatchForm, StudentForm
 from grading.models import Artwork, Assignment, AuditEvent, Classroom, Picture, Student
-from grading.services.artworks import accept_files, match_artwork
-from grading.services.audit import record
+from grading.models.artworks import PictureQuerySet
+from grading.services.artworks import accept_files, make_assignment, match_artwork
+from grading.services.audit import record, record_artwork_view, record_view
 from grading.services.board import in_board_order, tiles_of
 from grading.services.limits import UPLOADS, refuse_too_many
 from grading.views.requests import SignedInRequest
@@ -34,7 +35,7 @@ def new_assignment(request: SignedInRequest, code: UUID) -> HttpResponse:
     classroom = get_object_or_404(Classroom.objects.for_user(request.user), code=code)
     form = AssignmentForm(request.POST or None, classroom=classroom)
     if request.method == "POST" and form.is_valid():
-        return redirect("grading:board", form.save().code)
+        return redirect("grading:board", make_assignment(form.instance, request.user).code)
     context = {"form": form, "classroom": classroom}
     return render(request, "grading/assignment_form.html", context)
 
@@ -86,6 +87,7 @@ def match(request: SignedInRequest, code: UUID) -> HttpResponse:
         if form.is_valid():
             return _match(request, form.cleaned_data["artwork"], form.cleaned_data["student"])
         errors = [str(error) for errors in form.errors.values() for error in errors]
+        record_view(request.user, assignment, assignment.classroom.school)
         return _match_page(request, assignment, errors=errors)
     record(request.user, AuditEvent.Verb.VIEWED, assignment, assignment.classroom.school)
     return _match_page(
@@ -164,10 +166,16 @@ def _match_page(
 @login_required
 @require_GET
 def picture_file(request: SignedInRequest, code: UUID, version: str) -> HttpResponseBase:
-    picture = get_object_or_404(Picture.objects.for_user(request.user), code=code)
+    picture = get_object_or_404(with_their_work(Picture.objects.for_user(request.user)), code=code)
     if version not in PICTURE_VERSIONS:
         raise Http404
+    record_artwork_view(request.user, picture.artwork)
     return send_picture(request, picture, version)
+
+
+def with_their_work(pictures: PictureQuerySet) -> PictureQuerySet:
+    """With what the audit trail says about whoever looks at one."""
+    return pictures.select_related("artwork__student", "artwork__assignment__classroom__school")
 
 
 def send_picture(request: HttpRequest, picture: Picture, version: str) -> HttpResponseBase:

@@ -21,7 +21,7 @@ from grading.services.artworks import (
     restore_artwork,
     upload_limits,
 )
-from grading.services.audit import record
+from grading.services.audit import record, record_view
 from grading.services.board import Board, Tile, board_of, demo_in_use
 from grading.services.health import machinery_health
 from grading.services.scoring import try_again as do_again
@@ -181,6 +181,7 @@ def _done(request: SignedInRequest, assignment: Assignment, notice: Notice) -> H
 def _changes(
     request: SignedInRequest, assignment: Assignment, notice: Notice | None = None
 ) -> HttpResponse:
+    record_view(request.user, assignment, assignment.classroom.school)
     board = board_of(assignment)
     context = _board_context(board)
     said = request.GET if request.method == "GET" else request.POST

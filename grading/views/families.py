@@ -19,7 +19,7 @@ from grading.forms.families import AskAgainForm, FamilyLinkForm
 from grading.middleware import client_address
 from grading.models import AuditEvent, FamilyLink, Student
 from grading.services.appeals import AlreadyAsked, ask_again, asked_by_family
-from grading.services.audit import record
+from grading.services.audit import record, record_view
 from grading.services.families import (
     create_link,
     is_guessing,
@@ -90,6 +90,8 @@ def _links_page(
     address: str = "",
     status: int = 200,
 ) -> HttpResponse:
+    if request.method == "POST":
+        record_view(request.user, student, student.school)
     links = student.family_links.select_related("created_by").prefetch_related("openings")
     context = {
         "student": student,
@@ -167,6 +169,7 @@ def family_picture(
     picture = released_picture(link.student, code)
     if picture is None or version not in PICTURE_VERSIONS:
         return _no_such_link(request)
+    note_opening(link)
     response = send_picture(request, picture, version)
     response["Cache-Control"] = "no-store"  # hidden again means gone, also from this browser
     return response

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from grading.forms.photos import CORNERS, EditForm
 from grading.intake.edits import Edit
 from grading.models import Artwork, Assignment, AuditEvent, PhotoProposal, Picture
-from grading.services.audit import record
+from grading.services.audit import record, record_artwork_view
 from grading.services.photos import (
     NoPicture,
     answer_proposal,
@@ -27,7 +27,7 @@ from grading.services.photos import (
     turn_picture,
     undo_proposals,
 )
-from grading.views.artworks import send_image
+from grading.views.artworks import send_image, with_their_work
 from grading.views.requests import SignedInRequest
 
 WHOLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
@@ -114,8 +114,9 @@ def photos(request: SignedInRequest, code: UUID) -> HttpResponse:
 @login_required
 @require_GET
 def preview_file(request: SignedInRequest, code: UUID) -> HttpResponseBase:
-    picture = get_object_or_404(Picture.objects.for_user(request.user), code=code)
+    picture = get_object_or_404(with_their_work(Picture.objects.for_user(request.user)), code=code)
     proposal = get_object_or_404(PhotoProposal, picture=picture)
+    record_artwork_view(request.user, picture.artwork)
     return send_image(request, proposal.preview, f'"{picture.sha256}-preview"')
 
 

@@ -26,7 +26,7 @@ from grading.models import (
     User,
 )
 from grading.multiples import Trend, trend
-from grading.services.audit import record
+from grading.services.audit import record, record_view
 from grading.services.portfolio import RubricWorks, Work, add_note, delete_note, portfolio_of
 from grading.views.requests import SignedInRequest
 
@@ -92,6 +92,8 @@ def _student(request: SignedInRequest, code: UUID) -> Student:
 def _page(
     request: SignedInRequest, student: Student, form: NoteForm, status: int = 200
 ) -> HttpResponse:
+    if request.method == "POST":
+        record_view(request.user, student, student.school)
     portfolio = portfolio_of(student, request.user)
     context = {
         "student": student,

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from grading.models import Assignment, AuditEvent
-from grading.services.audit import record
+from grading.services.audit import record, record_view
 from grading.services.releases import (
     ChangedMeanwhile,
     NothingToRelease,
@@ -67,6 +67,8 @@ def _assignment(request: SignedInRequest, code: UUID) -> Assignment:
 def _page(
     request: SignedInRequest, assignment: Assignment, problem: str = "", status: int = 200
 ) -> HttpResponse:
+    if request.method == "POST":
+        record_view(request.user, assignment, assignment.classroom.school)
     context = {
         "assignment": assignment,
         "plan": release_plan(assignment),

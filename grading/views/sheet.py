@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from grading.forms.annotations import LevelField, MarkField
 from grading.models import Artwork, Assignment, AuditEvent, RubricDimension
 from grading.services.annotations import LevelChanged, set_level
-from grading.services.audit import record
+from grading.services.audit import record, record_view
 from grading.services.board import demo_in_use
 from grading.services.sheet import Order, Sheet, sheet_of
 from grading.views.annotations import somebody_changed
@@ -68,6 +68,8 @@ def _set(
 
 
 def _page(request: SignedInRequest, sheet: Sheet, problem: str = "") -> HttpResponse:
+    if request.htmx:
+        record_view(request.user, sheet.assignment, sheet.assignment.classroom.school)
     context = {
         "sheet": sheet,
         "assignment": sheet.assignment,

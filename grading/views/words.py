@@ -49,7 +49,7 @@ def write_words_again(request: SignedInRequest, code: UUID) -> HttpResponse:
     request.user.preferences |= form.cleaned_data  # the next picture begins with the same choice
     request.user.save(update_fields=["preferences"])
     try:
-        write_again(artwork, form.cleaned_data["tone"], form.cleaned_data["length"])
+        write_again(artwork, by=request.user, **form.cleaned_data)
     except NothingToWriteAbout:
         return _answer(request, code, _("There is no level yet to write about."))
     except WordsSwitchedOff:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NO_PAGE = {  # answers that are files, parts of a page, or lead somewhere else
     *("progress", "picture", "preview", "appeal-picture", "practice-picture"),
     *("export-everything", "student-record-file", "lift-hold"),
-    *("report-file", "export-file", "export-class-file"),
+    *("report-file", "export-file", "export-class-file", "audit-file"),
     *("match-student", "try-again", "replace", "remove", "restore", "undo-accept", "turn"),
     *("level", "words", "confirm", "write-again", "take-draft", "insert-comment"),
     *("keep-words", "forget-comment", "photo-answer", "review-time"),

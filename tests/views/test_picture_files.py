@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.timezone import now
 
-from grading.models import Artwork, AuditEvent
+from grading.models import Artwork, AuditEvent, Picture
 from tests.conftest import jpeg
 
 
@@ -75,7 +78,26 @@ def test_the_web_server_is_not_asked_for_a_strangers_picture(client, bob, make_p
     assert not response.has_header("X-Accel-Redirect")
 
 
-def test_a_thumbnail_leaves_no_trace_of_its_own(client, alice, make_picture):
+def test_a_thumbnail_on_an_opened_page_leaves_no_trace_of_its_own(client, alice, make_picture):
+    client.force_login(alice)
+    picture = make_picture()
+    client.get(reverse("grading:board", args=[picture.artwork.assignment.code]))
+    client.get(url(picture))
+    assert AuditEvent.objects.filter(verb="viewed").count() == 1
+
+
+def test_whoever_asks_for_a_picture_alone_has_looked_at_it(client, alice, make_picture):
+    client.force_login(alice)
+    picture = make_picture()
+    client.get(url(picture))
+    client.get(url(picture))
+    event = AuditEvent.objects.get()
+    assert (event.actor, event.verb, event.object_code) == (alice, "viewed", picture.artwork.code)
+
+
+def test_a_page_that_was_opened_long_ago_is_another_view(client, alice, make_picture):
     client.force_login(alice)
     client.get(url(make_picture()))
-    assert not AuditEvent.objects.exists()
+    QuerySet(AuditEvent).update(at=now() - timedelta(minutes=31))
+    client.get(url(Picture.objects.get()))
+    assert AuditEvent.objects.count() == 2

@@ -207,14 +207,15 @@ class TestStates:
         assert "every 2s" in html
         assert 'id="confirm"' not in html
 
-    def test_while_the_model_works_the_answer_is_small_and_leaves_no_trace(
+    def test_while_the_model_works_the_answer_is_small_and_no_view_of_its_own(
         self, signed_in, make_picture
     ):
         artwork = make_picture().artwork
+        open_page(signed_in, artwork)
         html = signed_in.get(url("review", artwork), headers=HTMX).content.decode()
         assert "waits for the model" in html
         assert "radiogroup" not in html
-        assert not AuditEvent.objects.filter(verb=AuditEvent.Verb.VIEWED).exists()
+        assert AuditEvent.objects.filter(verb=AuditEvent.Verb.VIEWED).count() == 1
 
     def test_once_there_are_scores_the_page_opens_anew(self, signed_in, artwork):
         response = signed_in.get(url("review", artwork), headers=HTMX)
