@@ -49,7 +49,8 @@ def add_headers(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
-        if request.method == "POST" and _url_name(request) in SIGN_OUT:
+        signed_out = request.method == "POST" and response.status_code < 400
+        if signed_out and _url_name(request) in SIGN_OUT:
             response["Clear-Site-Data"] = FORGET_EVERYTHING
         return response
 

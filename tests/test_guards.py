@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from grading.guards import refuse_large_bodies
@@ -109,6 +109,8 @@ def test_signing_out_empties_the_browsers_store(client, alice):
     client.force_login(alice)
     assert client.post(reverse("sign-out"))["Clear-Site-Data"] == '"cache", "storage"'
     assert not client.get(reverse("sign-in")).has_header("Clear-Site-Data")
+    strict = Client(enforce_csrf_checks=True)
+    assert not strict.post(reverse("sign-out")).has_header("Clear-Site-Data")
 
 
 def test_pictures_are_not_sniffed_and_not_named_by_the_visitor(answers):
