@@ -31,6 +31,8 @@ class TrailForm(forms.Form):
         empty_label=_("everybody"),
     )
     verb = forms.ChoiceField(label=_("What was done"), required=False)
+    since = forms.DateField(label=_("From"), required=False, widget=DayInput())
+    until = forms.DateField(label=_("To"), required=False, widget=DayInput())
     student = forms.CharField(
         label=_("Student"),
         max_length=60,
@@ -38,8 +40,6 @@ class TrailForm(forms.Form):
         help_text=_("A part of the name, the school number, or the code on a receipt."),
         widget=forms.TextInput(attrs={"dir": "auto", "autocomplete": "off"}),
     )
-    since = forms.DateField(label=_("From"), required=False, widget=DayInput())
-    until = forms.DateField(label=_("To"), required=False, widget=DayInput())
 
     def __init__(self, *args: Any, school: School, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
