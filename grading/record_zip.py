@@ -215,9 +215,10 @@ class Record:
                 score.dimension.slug,
                 "model",
                 score.level,
-                score.expected,
-                score.interval_low,
-                score.interval_high,
+                *(
+                    None if number is None else round(number, 3)
+                    for number in (score.expected, score.interval_low, score.interval_high)
+                ),
                 score.abstained
                 or (adapter_name(score.adapter) if score.adapter else f"{base}, prompted"),
                 _plain(score.score_set.created_at),

@@ -166,6 +166,37 @@ def file_fields(model: type[Model]) -> list[str]:
     return [f.name for f in model._meta.concrete_fields if isinstance(f, models.FileField)]
 
 
+# What people write freely: it may name a child in what is another child's, or nobody's.
+WRITTEN = (
+    (StudentNote, "text", "student__school"),
+    (Amendment, "text", "student__school"),
+    (NotAssessed, "reason", "review__artwork__assignment__classroom__school"),
+    (Review, "strength", "artwork__assignment__classroom__school"),
+    (Review, "next_step", "artwork__assignment__classroom__school"),
+    (BlindLook, "comment", "artwork__assignment__classroom__school"),
+    (Appeal, "reason", "artwork__assignment__classroom__school"),
+    (Appeal, "outcome", "artwork__assignment__classroom__school"),
+    (Artwork, "original_name", "assignment__classroom__school"),
+    (Assignment, "title", "classroom__school"),
+    (Assignment, "task", "classroom__school"),
+)
+
+
+def named_elsewhere(student: Student) -> int:
+    """Texts of the school that have the name in them, and are not the student's own."""
+    own: dict[type[Model], set[int]] = {}
+    for kind, rows in rows_of(student.artworks.values_list("pk", flat=True), [student.pk]):
+        own.setdefault(kind.model, set()).update(rows.values_list("pk", flat=True))
+    return sum(
+        model._default_manager.filter(
+            **{f"{field}__icontains": student.display_name, school: student.school_id}
+        )
+        .exclude(pk__in=own.get(model, ()))
+        .count()
+        for model, field, school in WRITTEN
+    )
+
+
 def codes_of(student: Student) -> set[str]:
     """Every code by which the audit trail may name this student or something of theirs."""
     artworks = student.artworks.values_list("pk", flat=True)

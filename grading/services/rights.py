@@ -39,7 +39,7 @@ from grading.models import (
     StudentExport,
     User,
 )
-from grading.records import Kind, by_group, file_names, rows_of
+from grading.records import Kind, by_group, file_names, named_elsewhere, rows_of
 from grading.services.audit import record
 from grading.services.training import adapters_that_saw
 
@@ -146,6 +146,7 @@ class WhatGoes:
     groups: list[tuple[Any, int]]
     files: int
     adapters: list[AdapterVersion]
+    elsewhere: int  # texts about others that name the student: they stay
 
 
 def what_goes(student: Student) -> WhatGoes:
@@ -153,7 +154,8 @@ def what_goes(student: Student) -> WhatGoes:
     rows = [(kind, some) for kind, some in rows_of(artworks, [student.pk])]
     counts = {kind.name: some.count() for kind, some in _once(rows)}
     files = file_names(some for _kind, some in rows)
-    return WhatGoes(by_group(counts), len(files), list(adapters_that_saw(student.code)))
+    adapters = list(adapters_that_saw(student.code))
+    return WhatGoes(by_group(counts), len(files), adapters, named_elsewhere(student))
 
 
 def erase_student(

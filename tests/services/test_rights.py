@@ -276,6 +276,13 @@ def test_the_name_is_nowhere_in_the_database(lived, administrator, forget):
     assert "Amara" not in everything_stored()
 
 
+def test_it_is_said_beforehand_where_else_the_name_stands(lived, alice):
+    assert what_goes(lived).elsewhere == 0  # their own notes and words go with them
+    other = Student.objects.get(display_name="Ben T.")
+    other.notes.create(by=alice, text="Sat beside AMARA B. today")
+    assert what_goes(lived).elsewhere == 1
+
+
 def test_other_students_stay_as_they_are(lived, administrator, forget, decide):
     review = decide(Student.objects.get(display_name="Ben T."))
     before = {name: model._base_manager.filter(**{path: review.artwork.student_id}).count()
