@@ -227,10 +227,8 @@ def score_pictures(job_id: int) -> None:
         raise
     dimensions = {d.slug: d for d in jobs[0].adapter_set.rubric_version.dimensions.all()}
     adapters = {a.dimension.slug: a for a in _adapters(jobs[0].adapter_set)}
-    wanted = _wanted(jobs, SCORING_OFF)  # somebody may have pressed the switch meanwhile
+    _wanted(jobs, SCORING_OFF)  # switched off meanwhile: those have failed, and record nothing
     for job, result in zip(jobs, results, strict=True):
-        if job not in wanted:
-            continue
         if isinstance(result, PictureFailure):
             job.fail(result.error)
         else:
@@ -353,10 +351,10 @@ def write_feedback(job_id: int) -> None:
         for job in jobs:
             job.fail(_("The model stopped while it wrote feedback. The composed words stand."))
         raise
-    wanted = _wanted(jobs, DRAFTS_OFF)
+    _wanted(jobs, DRAFTS_OFF)  # switched off meanwhile: those have failed, and record nothing
     for job, result in zip(jobs, results, strict=True):
         with transaction.atomic():
-            if job in wanted and job.succeed():
+            if job.succeed():
                 FeedbackDraft.objects.create(
                     score_set=job.score_set,
                     job=job,
