@@ -263,10 +263,8 @@ def score_pictures(job_id: int) -> None:
         raise
     dimensions = {d.slug: d for d in jobs[0].adapter_set.rubric_version.dimensions.all()}
     adapters = {a.dimension.slug: a for a in _adapters(jobs[0].adapter_set)}
-    wanted = _wanted(jobs, SCORING_OFF)  # somebody may have pressed the switch meanwhile
+    _wanted(jobs, SCORING_OFF)  # switched off meanwhile: those have failed, and record nothing
     for job, result in zip(jobs, results, strict=True):
-        if job not in wanted:
-            continue
         if isinstance(result, PictureFailure):
             job.fail(result.error)
         else:
@@ -403,10 +401,10 @@ def write_feedback(job_id: int) -> None:
         if not any(told) and all(_erased(job) for job in jobs):
             return
         raise
-    wanted = _wanted(jobs, DRAFTS_OFF)
+    _wanted(jobs, DRAFTS_OFF)  # switched off meanwhile: those have failed, and record nothing
     for job, result in zip(jobs, results, strict=True):
         with transaction.atomic():
-            if job in wanted and job.succeed():
+            if job.succeed():
                 FeedbackDraft.objects.create(
                     score_set=job.score_set,
                     job=job,

@@ -15,7 +15,6 @@ from typing import Any
 
 from django.db.models import QuerySet, Sum
 from django.utils.timezone import localdate
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
@@ -440,16 +439,15 @@ def about(export: Export) -> list[str]:
     proposed = sum(row.model_was_used for row in confirmed)
     drafted = any(row.review and row.review.feedback_draft_id for row in confirmed)
     use = AiUse(proposed, len(confirmed) - proposed, drafted)
-    return [
-        ai_statement(use) if confirmed else gettext("Nobody has decided about these pictures yet."),
-        gettext(
-            "The column “model_proposed” says of each picture whether a model had proposed levels."
-        ),
-        gettext(
-            "“model_score” is what the model proposed; “teacher_level” is what a person decided."
-        ),
-        gettext("No column may be added up or averaged: the dimensions measure different things."),
-    ]
+    said = ai_statement(use) if confirmed else _("Nobody has decided about these pictures yet.")
+    return [str(sentence) for sentence in (said, *_ABOUT_COLUMNS)]
+
+
+_ABOUT_COLUMNS = (
+    _("The column “model_proposed” says of each picture whether a model had proposed levels."),
+    _("“model_score” is what the model proposed; “teacher_level” is what a person decided."),
+    _("No column may be added up or averaged: the dimensions measure different things."),
+)
 
 
 def workbook(export: Export) -> BytesIO:
@@ -463,7 +461,7 @@ def workbook(export: Export) -> BytesIO:
     sheet = book.create_sheet("About")
     sheet.column_dimensions["A"].width = 100
     for sentence in about(export):
-        cell = _as_cell(sheet, str(sentence))
+        cell = _as_cell(sheet, sentence)
         cell.alignment = Alignment(wrap_text=True, vertical="top")
         sheet.append([cell])
     file = BytesIO()
@@ -490,7 +488,7 @@ def student_record(student: Student, export: Export) -> dict[str, Any]:
             "school": student.school.name,
             "work_may_be_used_for_training": student.training_consent,
         },
-        "about": [str(sentence) for sentence in about(export)],
+        "about": about(export),
         "works": [_work_record(row) for row in export.rows],
     }
 

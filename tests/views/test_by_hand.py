@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from django.db.models import QuerySet
 from django.urls import reverse
@@ -32,6 +34,7 @@ from grading.services.governance import save_settings
 from grading.services.releases import release_class
 from grading.services.scoring import request_scoring, try_again
 from grading.services.words import WordsSwitchedOff, write_again
+from ml.feedback import Feedback
 from tests.conftest import scores_of
 
 
@@ -151,6 +154,7 @@ class TestByHand:
     ):
         artwork = fresh(make_picture(student).artwork)
         client.force_login(alice)
+        assert "1 picture waits for your levels." in text(client.get(reverse("grading:home")))
         board = text(client.get(reverse("grading:board", args=[assignment.code])))
         assert "No model proposes levels at your school." in board
         assert "Look at 1 picture" in board
@@ -244,6 +248,25 @@ class TestWords:
         job = FeedbackJob.objects.create(score_set=make_scored())
         School.objects.filter(pk=school.pk).update(drafts_on=False)  # past the stop
         monkeypatch.setattr(tasks, "_writer", lambda adapter_set: pytest.fail("it was asked"))
+        tasks.write_feedback(job.pk)
+        job.refresh_from_db()
+        assert job.status == "failed"
+        assert not FeedbackDraft.objects.exists()
+
+    def test_what_was_being_written_is_not_recorded(self, make_scored, switch, monkeypatch):
+        job = FeedbackJob.objects.create(score_set=make_scored())
+
+        class Writer:
+            def write(self, requests):
+                switch(drafts_on=False)
+                return [
+                    SimpleNamespace(
+                        feedback=Feedback("Bold.", "Ink."), origin="written", reason="", seed=7
+                    )
+                ]
+
+        monkeypatch.setattr(tasks, "_writer", lambda adapter_set: Writer())
+        monkeypatch.setattr(FeedbackJob.objects, "must_stand_back", lambda: False)
         tasks.write_feedback(job.pk)
         job.refresh_from_db()
         assert job.status == "failed"
