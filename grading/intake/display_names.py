@@ -24,6 +24,23 @@ def class_key(name: str) -> str:
     return " ".join(name.split()).casefold()
 
 
+Place = tuple[str, str]
+
+
+def places_of(name: str, sourced_id: str) -> list[Place]:
+    """Under which a class that is here is looked for: by its name, and by its id or as one that
+    has none yet."""
+    own = ("id", sourced_id) if sourced_id else ("bare", class_key(name))
+    return [("name", class_key(name)), own]
+
+
+def _places(entry: Entry) -> list[Place]:
+    """Where to look for the class of a row: the first one that is known is it."""
+    if entry.class_sourced_id:
+        return [("id", entry.class_sourced_id), ("bare", class_key(entry.classroom))]
+    return [("name", class_key(entry.classroom))]
+
+
 @dataclass(eq=False)
 class _Person:
     """A child of the list, in one class or several."""
@@ -87,12 +104,13 @@ def _whole(entry: Entry) -> str:
 
 
 def display_names(
-    entries: Iterable[Entry], style: Style, taken: Mapping[str, Collection[str]]
+    entries: Iterable[Entry], style: Style, taken: Mapping[Place, Collection[str]]
 ) -> dict[tuple[str, ...], str]:
     """What each child of the list is called: two of one class never look the same, if their names
-    have the letters for it. ``taken``: by class, names of others in it who are not in the list."""
+    have the letters for it. ``taken``: by class (see places_of), what others in it are called who
+    are not in the list."""
     people: dict[tuple[str, ...], _Person] = {}
-    classes: dict[str, set[_Person]] = defaultdict(set)
+    classes: dict[Place, set[_Person]] = defaultdict(set)
     known: set[_Person] = set()
     for entry in entries:
         key = same_person(entry)
@@ -100,7 +118,10 @@ def display_names(
             key,
             _Person(entry.first, entry.last, _whole(entry), style, int(style == Style.INITIAL)),
         )
-        classes[class_key(entry.classroom)].add(person)
+        place, *others = _places(entry)
+        classes[place].add(person)
+        if place not in taken and others and others[0] in taken:
+            taken = {**taken, place: taken[others[0]]}
         if entry.sourced_id or entry.number:
             known.add(person)
     while _lengthen_alike(classes, taken, known):
@@ -109,16 +130,16 @@ def display_names(
 
 
 def _lengthen_alike(
-    classes: Mapping[str, Collection[_Person]],
-    taken: Mapping[str, Collection[str]],
+    classes: Mapping[Place, Collection[_Person]],
+    taken: Mapping[Place, Collection[str]],
     known: Collection[_Person],
 ) -> bool:
     alike: set[_Person] = set()
-    for name, people in classes.items():
+    for place, people in classes.items():
         by_display: dict[str, list[_Person]] = defaultdict(list)
         for person in people:
             by_display[person.display.casefold()].append(person)
-        others = {other.casefold() for other in taken.get(name, ())}
+        others = {other.casefold() for other in taken.get(place, ())}
         for display, same in by_display.items():
             if len(same) > 1:
                 alike.update(same)
@@ -169,7 +190,7 @@ AT_MOST = {"name": MAX_DISPLAY_NAME, "number": 20, "classroom": 80, "sourced_id"
 
 
 def minimised(
-    entries: Iterable[Entry], style: Style, taken: Mapping[str, Collection[str]]
+    entries: Iterable[Entry], style: Style, taken: Mapping[Place, Collection[str]]
 ) -> list[Row]:
     """The rows to keep. The names in full end here; so does what is wrong with a row by itself."""
     entries = list(entries)

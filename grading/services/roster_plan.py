@@ -280,7 +280,6 @@ class _Planner:
         self.is_delta = bool(roster.mapping.get("delta"))
         self.removes = roster.removes_missing and not self.is_delta
         self.done = Plan()
-        self.class_ids: set[str] = set()
         self.by_class_id: dict[str, ClassPlan] = {}
         self.by_class_key: dict[str, ClassPlan] = {}
         self.claimed: dict[int, int] = {}  # student -> line of the list
@@ -292,7 +291,7 @@ class _Planner:
             if row.problem:
                 self._refuse(row, row.problem, row.other_line)
         good = [row for row in rows if not row.problem]
-        self.class_ids = {row.class_sourced_id for row in rows if row.class_sourced_id}
+        self._resolve_ids(good)
         children: dict[tuple[str, ...], list[tuple[Row, ClassPlan | None]]] = {}
         for row in good:
             place = self._place(row)
@@ -327,45 +326,71 @@ class _Planner:
         """The class of a row; None where it names none, or one that cannot be had."""
         if not row.names_a_class:
             return None
-        found = self._class_by_id(row) if row.class_sourced_id else self._class_by_name(row)
+        if row.class_sourced_id:
+            found = self.by_class_id.get(row.class_sourced_id)
+        else:
+            found = self._class_by_name(row)
         if found and row.class_grade is not None:
             found.grades.add(row.class_grade)
         return found
 
-    def _class_by_id(self, row: Row) -> ClassPlan | None:
-        if row.class_sourced_id in self.by_class_id:
-            return self.by_class_id[row.class_sourced_id]
+    def _resolve_ids(self, rows: Iterable[Row]) -> None:
+        """The class of each id of the other system, and what it will be called.
+
+        A class takes a new name only if nobody keeps that name; a new class likewise.
+        """
+        titles: dict[str, str] = {}
+        for row in rows:
+            if row.class_sourced_id:
+                titles[row.class_sourced_id] = titles.get(row.class_sourced_id) or row.classroom
         mine = self.now.classrooms.values()
-        known = next((c for c in mine if c.sourced_id == row.class_sourced_id), None)
-        if known is None and not row.classroom:
-            return None
-        if known is None:
-            found = self._class_by_name(row)
-            if found is None or (found.sourced_id and found.sourced_id != row.class_sourced_id):
-                return None
-            found.sourced_id = row.class_sourced_id
-        else:
-            found = self._planned(known)
-            name = row.classroom or known.name
-            others = {class_key(c.name) for c in mine if c.sourced_id not in self.class_ids}
-            if class_key(name) not in others | self.by_class_key.keys():
-                found.name = name
-            self.by_class_key[class_key(found.name)] = found
-        self.by_class_id[row.class_sourced_id] = found
-        return found
+        known = {c.sourced_id: c for c in mine if c.sourced_id in titles}
+        for key, title in titles.items():
+            if key not in known and title:
+                adopted = self._named(title, [c for c in mine if not c.sourced_id])
+                if adopted and adopted not in known.values():
+                    known[key] = adopted
+        listed = {c.pk for c in known.values()}
+        kept = {class_key(c.name) for c in mine if c.pk not in listed}
+        wanted = {key: titles[key] or c.name for key, c in known.items()}
+        while refused := self._held(wanted, known, kept):
+            wanted |= {key: known[key].name for key in refused}
+        taken = kept | {class_key(name) for name in wanted.values()}
+        for key, title in titles.items():
+            if key in known:
+                plan = self._planned(known[key])
+                plan.name = wanted[key]
+            elif title and class_key(title) not in taken:
+                plan = self._planned(None, title)
+                taken.add(class_key(title))
+            else:
+                continue
+            plan.sourced_id = key
+            self.by_class_id[key] = plan
+
+    @staticmethod
+    def _held(wanted: dict[str, str], known: dict[str, Classroom], kept: set[str]) -> list[str]:
+        """Ids of the classes that want the name which another one keeps."""
+        keepers = kept | {class_key(c.name) for key, c in known.items() if wanted[key] == c.name}
+        return [
+            key for key, c in known.items()
+            if wanted[key] != c.name and class_key(wanted[key]) in keepers - {class_key(c.name)}
+        ]  # fmt: skip
+
+    @staticmethod
+    def _named(name: str, classrooms: Iterable[Classroom]) -> Classroom | None:
+        same = [c for c in classrooms if class_key(c.name) == class_key(name)]
+        exact = [c for c in same if c.name == name] or same
+        return exact[0] if len(exact) == 1 else None
 
     def _class_by_name(self, row: Row) -> ClassPlan | None:
         key = class_key(row.classroom)
         if key not in self.by_class_key:
             mine = self.now.classrooms.values()
-            same = [c for c in mine if class_key(c.name) == key]
-            exact = [c for c in same if c.name == row.classroom] or same
-            if len(exact) > 1:
-                return None
-            known = exact[0] if exact else None
-            self.by_class_key[key] = (
-                self._planned(known) if known else self._planned(None, row.classroom)
-            )
+            known = self._named(row.classroom, mine)
+            if known is None and any(class_key(c.name) == key for c in mine):
+                return None  # several that differ in how they are spelled
+            self.by_class_key[key] = self._planned(known, row.classroom)
         return self.by_class_key[key]
 
     def _planned(self, known: Classroom | None, name: str = "") -> ClassPlan:

@@ -21,7 +21,7 @@ from django.utils.timezone import localdate, now
 from django.utils.translation import gettext_lazy as _
 
 from grading.intake.checks import RefusedUpload
-from grading.intake.display_names import Style, class_key, minimised
+from grading.intake.display_names import Place, Style, minimised, places_of
 from grading.intake.names import safe_name
 from grading.intake.oneroster import OneRoster, is_oneroster, read_oneroster
 from grading.intake.rosters import Entry, Line, Table, guess, read_table, without
@@ -180,23 +180,28 @@ def _of_year(entry: Entry, year: SchoolYear) -> Entry:
 
 def _others(
     entries: Sequence[Entry], year: SchoolYear, removes: bool
-) -> Mapping[str, Collection[str]]:
+) -> Mapping[Place, Collection[str]]:
     """By class, what those are called who are in it, stay in it, and cannot be in this list."""
     if removes:
         return {}
     numbers = {entry.number for entry in entries if entry.number}
     ids = {entry.sourced_id for entry in entries if entry.sourced_id}
-    found: dict[str, set[str]] = defaultdict(set)
+    found: dict[Place, set[str]] = defaultdict(set)
     current = Enrollment.objects.current().filter(classroom__year=year)
-    for class_name, name, number, sourced_id in current.values_list(
-        "classroom__name", "student__display_name", "student__number", "student__sourced_id"
+    for class_name, class_id, name, number, sourced_id in current.values_list(
+        "classroom__name",
+        "classroom__sourced_id",
+        "student__display_name",
+        "student__number",
+        "student__sourced_id",
     ):
         listed = number in numbers or sourced_id in ids
         other_number = numbers and number
         other_id = ids and sourced_id
         if not listed and (other_number or other_id):
-            found[class_key(class_name)].add(name)
-    return found
+            for place in places_of(class_name, class_id):
+                found[place].add(name)
+    return dict(found)
 
 
 # ----------------------------------------------------------------------------------------- apply
@@ -482,7 +487,10 @@ class _Eraser:
         added = [c for code in self.plan["classes_added"] if (c := self.classrooms.get(code))]
         kept = _hanging(Classroom, [c.pk for c in added])
         self.done.classes_kept = len(kept)
-        _delete(Classroom, [c.pk for c in added if c.pk not in kept])
+        gone = [c for c in added if c.pk not in kept]
+        _delete(Classroom, [c.pk for c in gone])
+        for classroom in gone:
+            del self.classrooms[str(classroom.code)]
 
     def _restore(
         self, model: type[Student | Classroom], rows: Mapping[str, Any], changes: list[Any]
@@ -544,3 +552,38 @@ def discard_roster(roster: RosterImport, actor: User) -> None:
             raise NotPossible
         record(actor, AuditEvent.Verb.REMOVED, roster, roster.school)
         roster.delete()
+
+
+def forget_child(student: Student) -> int:
+    """Take a child out of what lists of its school said and did. Returns how many held something.
+
+    For erasing somebody: undoing such a list afterwards does nothing to the child.
+    """
+    count = 0
+    code = str(student.code)
+    with_something = RosterImport.objects.filter(school=student.school_id).exclude(rows=[], plan={})
+    for roster in with_something.select_for_update():
+        changed = [c for c in roster.plan.get("changed", []) if c["code"] == code]
+        values = [value for c in changed for value in (c["before"], c["after"])]
+        names = {student.display_name, *(v["display_name"] for v in values if "display_name" in v)}
+        ids = {student.number, student.sourced_id, *(v.get("number", "") for v in values)} - {""}
+
+        def is_theirs(
+            row: Mapping[str, Any], names: Collection[str] = names, ids: Collection[str] = ids
+        ) -> bool:
+            return (
+                row.get("name") in names or row.get("number") in ids or row.get("sourced_id") in ids
+            )
+
+        rows = [row for row in roster.rows if not is_theirs(row)]
+        plan = dict(roster.plan)
+        for name in ("added", "changed", "enrolled", "enrollments_changed"):
+            if name in plan:
+                plan[name] = [one for one in plan[name] if code not in str(one)]
+        if "problems" in plan:
+            plan["problems"] = [one for one in plan["problems"] if not is_theirs(one)]
+        if (rows, plan) != (roster.rows, roster.plan):
+            roster.rows, roster.plan = rows, plan
+            roster.save(update_fields=["rows", "plan"])
+            count += 1
+    return count

@@ -285,7 +285,7 @@ class TestNames:
         assert self.names(*people) == ["Amara Ba.", "Amara Be.", "Amara Ba."]
 
     def test_a_child_of_the_class_who_is_not_in_the_list_counts_too(self):
-        assert self.names("Amara;Bo;2;3B", taken={"3b": {"Amara B."}}) == ["Amara Bo"]
+        assert self.names("Amara;Bo;2;3B", taken={("name", "3b"): {"Amara B."}}) == ["Amara Bo"]
 
     def test_the_other_two_ways(self):
         people = ("Amara;Bauer;1;3B", "Ben;Tan;2;3B", "Ben;Diaz;3;3B")

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 from django.core import serializers
+from django.db import transaction
 from django.utils.timezone import localdate, now
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -30,6 +31,7 @@ from grading.services.rosters import (
     ChangedMeanwhile,
     NotPossible,
     apply_roster,
+    forget_child,
     keep_list,
     packed,
     read_upload,
@@ -37,6 +39,7 @@ from grading.services.rosters import (
     unpacked,
 )
 from grading.tasks import sweep
+from tests.intake.test_oneroster import a_class, enrolled, oneroster, user
 
 
 @pytest.fixture
@@ -353,6 +356,22 @@ class TestPrivacy:
         assert names == {"=1+1 P.", "@SUM(A1)", "+49", "-2"}
         assert all(str(harmless(name)).startswith("'") for name in names)
 
+    def test_an_erased_child_is_taken_out_of_lists_too(
+        self, keep, apply, administrator, classroom, student
+    ):
+        roster = keep(HEAD, "Amara;Zander;1;3B", "Amara;Zander;1;3B", "Dev;Patel;7;3B")
+        apply(roster)
+        waiting = keep(HEAD, "Amara;Zander;1;3B", "Ben;Tan;2;3B")
+        student.refresh_from_db()
+        with transaction.atomic():
+            assert forget_child(student) == 2
+            student.delete()
+        for one in (roster, waiting):
+            one.refresh_from_db()
+            assert "Amara" not in f"{one.rows}{one.plan}"
+        undo_roster(roster, administrator)
+        assert not Student.objects.filter(number__in=("1", "7")).exists()
+
     def test_a_page_of_another_school_is_not_taken(self, keep, school, bob):
         from grading.intake.checks import RefusedUpload
 
@@ -385,8 +404,6 @@ TABLES = st.lists(
 def test_any_list_is_applied_once_and_undone_without_a_trace(
     keep, apply, administrator, classroom, rows, removes, style, encoding, separator
 ):
-    from django.db import transaction
-
     lines = [separator.join(("First", "Last", "Number", "Class")), *map(separator.join, rows)]
     content = "\r\n".join(lines).encode(encoding)
     with transaction.atomic():
@@ -400,6 +417,75 @@ def test_any_list_is_applied_once_and_undone_without_a_trace(
             assert plan_of(again).is_empty
             undo_roster(roster, administrator)
         assert dump() == before
+        transaction.set_rollback(True)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(lists=st.lists(st.tuples(TABLES, st.booleans()), min_size=2, max_size=4))
+def test_lists_one_after_the_other_are_undone_in_turn(keep, apply, administrator, classroom, lists):
+    with transaction.atomic():
+        states, applied = [], []
+        for rows, removes in lists:
+            roster = keep("First;Last;Number;Class", *map(";".join, rows), removes=removes)
+            if not plan_of(roster).is_empty:
+                states.append(dump())
+                apply(roster)
+                applied.append(roster)
+                again = keep("First;Last;Number;Class", *map(";".join, rows), removes=removes)
+                assert plan_of(again).is_empty
+        while applied:
+            undone = undo_roster(applied.pop(), administrator)
+            assert (undone.students_kept, undone.classes_kept, undone.changed_since) == (0, 0, 0)
+            assert dump() == states.pop()
+        transaction.set_rollback(True)
+
+
+USERS = [("u1", "Amara", "Bauer"), ("u2", "Amara", "Berg"), ("u3", "Ben", "Tan"), ("u4", "Li", "")]
+ENROLLMENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["u1", "u2", "u3", "u4", "u9"]), st.sampled_from(["c1", "c2", "c3"]),
+        st.sampled_from(["", "active", "tobedeleted"]),
+    ),
+    min_size=1, max_size=10,
+)  # fmt: skip
+TITLES = st.permutations(["3B", "4A", "Art"])
+ONEROSTERS = st.tuples(ENROLLMENTS, TITLES, st.sampled_from(["bulk", "delta"]), st.booleans())
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(files=st.lists(ONEROSTERS, min_size=1, max_size=3))
+def test_any_oneroster_files_are_applied_once_and_undone(
+    school, year, administrator, apply, classroom, files
+):
+    def kept(enrollments, titles, mode, removes):
+        content = oneroster(
+            mode,
+            users=[user(*u, identifier=str(n)) for n, u in enumerate(USERS, start=1)],
+            classes=[a_class(f"c{n}", title) for n, title in enumerate(titles, start=1)],
+            enrollments=[enrolled(u, c, status=s) for u, c, s in enrollments],
+        )
+        upload = unpacked(packed(read_upload(content, "x.zip", school), school), school)
+        return keep_list(
+            upload, upload.entries, year, administrator, style=Style.INITIAL, removes=removes
+        )
+
+    with transaction.atomic():
+        states, applied = [], []
+        for file in files:
+            roster = kept(*file)
+            if plan_of(roster).is_empty:
+                continue
+            states.append(dump())
+            apply(roster)
+            applied.append(roster)
+            assert plan_of(kept(*file)).is_empty, file
+        while applied:
+            undo_roster(applied.pop(), administrator)
+            assert dump() == states.pop()
         transaction.set_rollback(True)
 
 
