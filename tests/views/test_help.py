@@ -19,6 +19,8 @@ NO_PAGE = {  # answers that are files, parts of a page, or lead somewhere else
     *("level", "words", "confirm", "write-again", "take-draft", "insert-comment"),
     *("keep-words", "forget-comment", "photo-answer", "review-time"),
     *("hide", "revoke-family-link", "new-note", "remove-note", "preferences", "help"),
+    *("schools", "open-year", "change-teaching", "remove-teacher"),
+    *("put-students", "move-student", "come-back"),
 }
 
 
