@@ -22,6 +22,8 @@ NO_PAGE = {  # answers that are files, parts of a page, or lead somewhere else
     *("invite", "invite-again", "revoke-invitation", "remove-person", "invitation"),
     *("apply-roster", "undo-roster", "discard-roster"),
     *("hide", "revoke-family-link", "new-note", "remove-note", "preferences", "help"),
+    *("schools", "open-year", "change-teaching", "remove-teacher"),
+    *("put-students", "move-student", "come-back"),
 }
 
 
