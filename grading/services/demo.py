@@ -26,6 +26,7 @@ from grading.models import (
     Artwork,
     Assignment,
     Classroom,
+    Consent,
     Enrollment,
     GradeBand,
     Membership,
@@ -46,6 +47,7 @@ from grading.services.annotations import (
     set_level,
 )
 from grading.services.artworks import AlreadyUploaded, accept_upload
+from grading.services.consent import record_consent
 from grading.services.training import install_bundle
 from ml.drawing import CAUSES, draw
 
@@ -100,8 +102,7 @@ def prepare_school() -> School:
         name="Riverside Elementary", is_demo=True, defaults={"drafts_on": True}
     )
     teacher = _account(school, *ACCOUNTS[0])
-    for account in ACCOUNTS[1:]:
-        _account(school, *account)
+    administrator, _annotator = (_account(school, *account) for account in ACCOUNTS[1:])
     version = RubricVersion.objects.newest("kidsart")
     today = localdate()
     year = _school_year(school, today)
@@ -120,6 +121,9 @@ def prepare_school() -> School:
                 grade_band=GradeBand.of_grade(grade),
             )
             Enrollment.objects.create(classroom=classroom, student=student)
+            if number % 3:  # some forms have come back, signed
+                yes = number % 5 != 1
+                record_consent(student, yes, Consent.Source.PAPER, today, administrator)
         for task in TASKS:
             if task.only_grade not in (None, classroom.grade):
                 continue
@@ -136,15 +140,21 @@ def prepare_school() -> School:
 
 
 def _school_year(school: School, day: date) -> SchoolYear:
-    """From August to July; the demo school has its classes in the year of its first day."""
+    """A year in two terms that holds every task; the one of the first day stays."""
     if found := school.years.filter(classrooms__isnull=False).first():
         return found
-    start = day.year if day.month >= 8 else day.year - 1
-    return SchoolYear.objects.get_or_create(
-        school=school,
-        name=f"{start}/{(start + 1) % 100:02d}",
-        defaults={"starts_on": date(start, 8, 1), "ends_on": date(start + 1, 7, 31)},
-    )[0]
+    starts_on, ends_on = day - timedelta(days=310), day + timedelta(days=54)
+    name = str(starts_on.year)
+    if ends_on.year != starts_on.year:
+        name += f"/{ends_on.year % 100:02d}"
+    year, new = SchoolYear.objects.get_or_create(
+        school=school, name=name, defaults={"starts_on": starts_on, "ends_on": ends_on}
+    )
+    if new:
+        middle = starts_on + timedelta(days=170)
+        year.terms.create(name="First term", starts_on=starts_on, ends_on=middle)
+        year.terms.create(name="Second term", starts_on=middle + timedelta(days=1), ends_on=ends_on)
+    return year
 
 
 def _account(school: School, role: str, name: str, email: str) -> User:
