@@ -80,8 +80,8 @@ class AccountAdapter(DefaultAccountAdapter):
         "enter_current_password": _("This is not your password."),
         "incorrect_password": _("This is not your password."),
         "invalid_password_reset": _("This link does not open anything."),
-        "rate_limited": _("That were too many tries. Wait a few minutes."),
-        "too_many_login_attempts": _("That were too many tries. Wait a quarter of an hour."),
+        "rate_limited": _("Those were too many tries. Wait a few minutes."),
+        "too_many_login_attempts": _("Those were too many tries. Wait a quarter of an hour."),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

@@ -71,15 +71,15 @@ class TrailForm(forms.Form):
         )
         codes = list(named.values_list("code", flat=True)[: MATCHES_AT_MOST + 1])
         if not codes:
-            raise forms.ValidationError(_("No student of this school is called so."))
+            raise forms.ValidationError(_("No student of this school has this name."))
         if len(codes) > MATCHES_AT_MOST:
-            raise forms.ValidationError(_("Many students are called so. Write more of the name."))
+            raise forms.ValidationError(_("Many students have this name. Write more of it."))
         return codes
 
     def clean(self) -> dict[str, Any]:
         since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
         if since and until and since > until:
-            self.add_error("until", _("This day is before the first one."))
+            self.add_error("until", _("The last day is before the first."))
         return self.cleaned_data
 
     @property

@@ -104,7 +104,7 @@ def _safe_members(archive: ZipFile) -> dict[str, tuple[ZipFile, ZipInfo]]:
         folders.add(folder)
         found[name] = (archive, info)
     if len(folders) > 1:
-        raise RefusedUpload(_("The files of a OneRoster ZIP belong into one folder."), "folders")
+        raise RefusedUpload(_("The files of a OneRoster ZIP belong in one folder."), "folders")
     return found
 
 
