@@ -97,7 +97,7 @@ def place_hold(on: Student | SchoolYear, reason: str, by: User, code: UUID) -> L
         defaults={"school": locked.school, field: locked, "reason": reason, "placed_by": by},
     )
     if new:
-        record(by, AuditEvent.Verb.HELD, hold, locked.school, **{field: str(locked.code)})
+        record(by, AuditEvent.Verb.HELD, locked, locked.school, hold=str(hold.code))
     return hold
 
 
@@ -109,8 +109,7 @@ def lift_hold(hold: LegalHold, by: User) -> bool:
         return False
     about = hold.student or hold.year
     assert about is not None
-    field = "student" if hold.student else "year"
-    record(by, AuditEvent.Verb.LIFTED, hold, hold.school, **{field: str(about.code)})
+    record(by, AuditEvent.Verb.LIFTED, about, hold.school, hold=str(hold.code))
     return True
 
 
