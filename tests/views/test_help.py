@@ -19,6 +19,7 @@ NO_PAGE = {  # answers that are files, parts of a page, or lead somewhere else
     *("level", "words", "confirm", "write-again", "take-draft", "insert-comment"),
     *("keep-words", "forget-comment", "photo-answer", "review-time"),
     *("hide", "revoke-family-link", "new-note", "remove-note", "preferences", "help"),
+    *("about", "about-models", "about-model"),  # for everybody: they are help themselves
 }
 
 
