@@ -24,6 +24,7 @@ NO_PAGE = {  # answers that are files, parts of a page, or lead somewhere else
     *("hide", "revoke-family-link", "new-note", "remove-note", "preferences", "help"),
     *("schools", "open-year", "change-teaching", "remove-teacher"),
     *("put-students", "move-student", "come-back"),
+    *("about", "about-models", "about-model"),  # for everybody: they are help themselves
 }
 
 
