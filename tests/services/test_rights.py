@@ -38,6 +38,7 @@ from grading.models import (
     User,
 )
 from grading.records import KEPT, NOT_EXPORTED, OF_STUDENTS, OF_WORKS
+from grading.services.artworks import match_artwork
 from grading.services.rights import (
     Held,
     add_amendment,
@@ -189,6 +190,8 @@ def test_the_copy_says_who_saw_it(client, lived, alice, administrator):
 def test_no_token_and_nothing_of_another_child_is_in_the_copy(lived, administrator, make_scored):
     other = Student.objects.get(display_name="Ben T.")
     make_scored(other, "navy")
+    mistaken = make_scored(other, "olive").picture.artwork
+    match_artwork(mistaken, lived, administrator)  # the trail says whose it was before
     digest = lived.family_links.get().token_sha256
     export = request_export(lived, administrator, with_names=True)
     tasks.export_student(export.pk)

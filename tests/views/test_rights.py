@@ -182,7 +182,7 @@ class TestErasing:
     def test_the_page_says_what_goes_and_changes_nothing(self, signed_in, student, decide):
         decide(student)
         page = text(signed_in.get(url("erase", student.code)))
-        assert "decisions, levels and words of teachers" in page
+        assert "Decisions, levels and words of teachers" in page
         assert Student.objects.filter(pk=student.pk).exists()
 
     @pytest.mark.parametrize("typed", ["", "Amara", "Ben T.", "amara b"])
