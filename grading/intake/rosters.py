@@ -205,7 +205,7 @@ def _text_lines(text: str) -> Iterable[Line]:
     if any(cell.count("\n") + cell.count("\r") > 4 for _n, cells in rows for cell in cells):
         rows = _csv_rows(text, separator, csv.QUOTE_NONE)  # a quotation mark that never ends
     if separator == "," and _is_one_column(text, rows):
-        rows = [(number, [",".join(cells)]) for number, cells in rows]
+        rows = [(number, [", ".join(cells)]) for number, cells in rows]
     return [Line(number, cells) for number, cells in rows if not (said and number == 1)]
 
 

@@ -229,6 +229,13 @@ class TestDoubt:
         Student.objects.filter(display_name="Ben T.").update(number="1")
         assert self.problems(keep(HEAD, "Amara;Bauer;1;3B")) == [(2, "ambiguous_number")]
 
+    def test_who_may_be_meant_by_an_unclear_row_stays_wherever_they_are(self, keep, classroom):
+        Student.objects.filter(display_name="Ben T.").update(number="1")
+        rows = ("Amara;Bauer;1;4A", "Chloé;Diaz;3;3B", "Jo;F;7;4A")
+        plan = plan_of(keep(HEAD, *rows, removes=True))
+        assert [p.code for p in plan.problems] == ["ambiguous_number"]
+        assert plan.leaving == []
+
     def test_a_number_that_lost_its_zeros_is_no_new_student(self, keep, classroom, student):
         Student.objects.filter(pk=student.pk).update(number="0071")
         assert self.problems(keep(HEAD, "Amara;Bauer;71;3B")) == [(2, "number_zeros")]
