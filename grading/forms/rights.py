@@ -51,7 +51,7 @@ class ClassConsentForm(SaidForm):
         Student.objects.none(),
         to_field_name="code",
         error_messages={
-            "required": _("Check the students whose forms these are."),
+            "required": _("Tick the students whose forms these are."),
             "invalid_choice": _("One of these students is no longer on the list of this class."),
             "invalid_pk_value": _("One of these students is no longer on the list of this class."),
         },
