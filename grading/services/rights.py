@@ -32,7 +32,6 @@ from grading.models import (
     Job,
     LegalHold,
     ReportJob,
-    RosterImport,
     School,
     SchoolYear,
     Student,
@@ -41,6 +40,7 @@ from grading.models import (
 )
 from grading.records import Kind, by_group, file_names, named_elsewhere, rows_of
 from grading.services.audit import record
+from grading.services.rosters import forget_child
 from grading.services.training import adapters_that_saw
 
 log = logging.getLogger(__name__)
@@ -218,7 +218,7 @@ def _erase(
         by=by,
     )
     if student and year is None:
-        _forget_in_rosters(student)
+        forget_child(student)
     for _kind, some in rows:
         _forget_in_support_log(some)
         some.delete()
@@ -291,34 +291,6 @@ def _forget_in_support_log(rows: QuerySet[Any]) -> None:
         keys = [str(pk) for pk in rows.values_list("pk", flat=True)]
         entries = LogEntry.objects.filter(content_type=kind, object_id__in=keys)
         entries.update(object_repr="-", change_message="")
-
-
-def _forget_in_rosters(student: Student) -> None:
-    """Empty the imported lists that may name the student; when in doubt, one too many."""
-    imports = RosterImport.objects.select_for_update().filter(school=student.school)
-    for roster in imports:
-        if _names(student, roster.rows) or _names(student, roster.plan):
-            roster.rows, roster.plan = [], {}
-            roster.save(update_fields=["rows", "plan"])
-
-
-def _names(student: Student, value: Any) -> bool:
-    """One entry of a list, or one record, has a number, a code or the parts of the name."""
-    if isinstance(value, dict):
-        parts = [*value.keys(), *value.values()]
-    elif isinstance(value, list):
-        parts = value
-    else:
-        parts = [value]
-    own = [str(part).strip().casefold() for part in parts if not isinstance(part, dict | list)]
-    sure = {student.number, student.sourced_id, str(student.code)} - {""}
-    if {one.casefold() for one in sure} & set(own):
-        return True
-    words = [word for text in own for word in text.replace(",", " ").split()]
-    first, *rest = student.display_name.casefold().replace(".", " ").split() or [""]
-    if first in words and all(any(w.startswith(part) for w in words) for part in rest):
-        return True
-    return any(_names(student, part) for part in parts if isinstance(part, dict | list))
 
 
 def _doom(names: Iterable[str], receipt: ErasureReceipt) -> None:

@@ -23,6 +23,7 @@ from grading.intake.names import safe_name
 from grading.models import AuditEvent, School
 from grading.services.audit import record, record_view
 from grading.services.exports import csv_lines
+from grading.services.limits import EXPORTS, refuse_too_many
 from grading.services.trail import page_of, told, trail_rows
 from grading.views.requests import SignedInRequest
 from grading.views.schools import administered_school
@@ -49,6 +50,7 @@ def audit_file(request: SignedInRequest, code: UUID) -> HttpResponseBase:
     form = TrailForm(request.GET, school=school)
     if not form.is_valid():
         return _page(request, school, form, rows=[], status=422)
+    refuse_too_many(request.user, EXPORTS)
     record(request.user, AuditEvent.Verb.EXPORTED, school, school, what="trail")
     seal_events()
     rows = trail_rows(school, form.wanted, chain_head(), now())

@@ -35,6 +35,7 @@ from grading.models import (
 from grading.records import by_group
 from grading.services.audit import record
 from grading.services.consent import record_consent, training_use_of
+from grading.services.limits import EXPORTS, refuse_too_many
 from grading.services.rights import (
     NOBODY,
     Held,
@@ -212,6 +213,7 @@ def _place(request: SignedInRequest, on: Student | SchoolYear, said: dict[str, A
 @require_POST
 def export_everything(request: SignedInRequest, code: UUID) -> HttpResponse:
     student = _student(request, code)
+    refuse_too_many(request.user, EXPORTS)
     form = ExportForm(request.POST)
     form.full_clean()
     export = request_export(student, request.user, form.cleaned_data["with_names"])
@@ -237,6 +239,7 @@ def export_state(request: SignedInRequest, code: UUID) -> HttpResponse:
 @require_GET
 def export_everything_file(request: SignedInRequest, code: UUID) -> HttpResponseBase:
     job = _export(request, code)
+    refuse_too_many(request.user, EXPORTS)
     if not job.is_there:
         return redirect("grading:student-record", code)
     try:
