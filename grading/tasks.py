@@ -19,8 +19,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
+from allauth.usersessions.models import UserSession
+from axes.models import AccessAttempt
 from celery import Task, current_app, shared_task
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.core.files import File
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -621,6 +624,14 @@ def _seal() -> None:
         seal_events(SEALED_AT_MOST)
     except DatabaseError:  # nothing of the work waits for it, and the next sweep seals these too
         log.exception("the audit trail was not sealed")
+
+
+@shared_task
+def forget_sign_ins() -> None:
+    """Delete sessions that have ended, where they were, and failures that lock nobody out."""
+    Session.objects.filter(expire_date__lt=now()).delete()
+    UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()
+    AccessAttempt.objects.filter(attempt_time__lt=now() - timedelta(days=1)).delete()
 
 
 @shared_task

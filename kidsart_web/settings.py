@@ -315,6 +315,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=2, minute=40),
         "options": {"expires": 6 * 60 * 60},
     },
+    "forget-sign-ins": {
+        "task": "grading.tasks.forget_sign_ins",
+        "schedule": crontab(hour=2, minute=0),
+    },
     "keep-audit": {"task": "grading.tasks.keep_audit", "schedule": crontab(hour=2, minute=20)},
 }
 

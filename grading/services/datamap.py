@@ -109,7 +109,11 @@ def ten_minutes(school: School | None) -> str:
 
 
 def with_the_lockout(school: School | None) -> str:
-    return _("until the lock-out ends, or the person signs in")
+    return _("a day, or until the person signs in")
+
+
+def never(school: School | None) -> str:
+    return _("not at all")
 
 
 def logs_kept(school: School | None) -> str:
@@ -678,7 +682,7 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry(
         "axes.AccessAttempt",
-        gettext_lazy("Failed sign-ins: the e-mail address that was typed, from where, how often."),
+        gettext_lazy("Failed sign-ins: a digest of what was typed, from which network, how often."),
         STAFF,
         SIGN_IN,
         with_the_lockout,
@@ -694,18 +698,18 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry(
         "axes.AccessFailureLog",
-        gettext_lazy("Failed sign-ins, one by one."),
+        gettext_lazy("Failed sign-ins, one by one: not recorded here, but in the audit trail."),
         STAFF,
         PROVE,
-        operator_decides,
+        never,
         OPERATOR,
     ),
     Entry(
         "axes.AccessLog",
-        gettext_lazy("Sign-ins and sign-outs, one by one."),
+        gettext_lazy("Sign-ins, one by one: not recorded here, but in the audit trail."),
         STAFF,
         PROVE,
-        operator_decides,
+        never,
         OPERATOR,
     ),
     Entry(
