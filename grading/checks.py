@@ -42,6 +42,18 @@ def letters_go_out(app_configs: Any, **kwargs: Any) -> list[Warning]:
     return [Warning(words, id="kidsart.W001")]
 
 
+@register(deploy=True)
+def proxies_are_counted(app_configs: Any, **kwargs: Any) -> list[Warning]:
+    if not settings.PRODUCTION or settings.TRUSTED_PROXIES:
+        return []
+    words = (
+        "Set KIDSART_TRUSTED_PROXIES to the number of web servers in front of the program, 1 as a "
+        "rule. Until then everybody has the same address, and lock-outs and the audit trail "
+        "cannot tell people apart."
+    )
+    return [Warning(words, id="kidsart.W002")]
+
+
 @register()
 def audit_is_kept(app_configs: Any, **kwargs: Any) -> list[Error]:
     if settings.AUDIT_KEPT_DAYS >= AUDIT_KEPT_AT_LEAST:

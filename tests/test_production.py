@@ -17,6 +17,7 @@ SAFE = {
     "KIDSART_SECRET_KEY": "k9!" + "Zq7-" * 15,
     "KIDSART_ALLOWED_HOSTS": "art.school.example",
     "KIDSART_EMAIL_HOST": "mail.school.example",
+    "KIDSART_TRUSTED_PROXIES": "1",
 }
 
 
@@ -109,3 +110,16 @@ def test_cookies_headers_and_cache_are_those_of_a_school_server(tmp_path):
         "__Host-kidsart_session", "__Host-csrftoken", True, True, True, True, "Lax", "Lax",
         31536000, True, True, "/", None, None, "redis://redis.school.example/0",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("env", "sentence"),
+    [
+        ({"KIDSART_EMAIL_HOST": ""}, "reach nobody"),
+        ({"KIDSART_TRUSTED_PROXIES": "0"}, "cannot tell people apart"),
+    ],
+)
+def test_it_warns_of_what_would_not_work(tmp_path, env, sentence):
+    done = start(tmp_path, **env)
+    assert done.returncode != 0  # with --fail-level WARNING
+    assert sentence in done.stderr

@@ -27,7 +27,9 @@ def test_sessions_that_have_ended_are_forgotten_with_where_they_were(alice):
 
 def test_a_failure_is_forgotten_once_it_locks_nobody_out(db):
     for name, hours in (("long ago", 25), ("lately", 0)):
-        attempt = AccessAttempt.objects.create(username=name, ip_address="192.0.2.1")
+        attempt = AccessAttempt.objects.create(
+            username=name, ip_address="192.0.2.1", failures_since_start=1
+        )
         moment = now() - timedelta(hours=hours)
         AccessAttempt.objects.filter(pk=attempt.pk).update(attempt_time=moment)
     tasks.forget_sign_ins()
