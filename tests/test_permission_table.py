@@ -33,7 +33,7 @@ from tests.test_permissions import (  # noqa: F401  url_of is a fixture
 
 ID_ARGUMENTS = {"uuid"}  # converters that an object may be named by
 WORD_ARGUMENTS = {"slug", "version", "dimension", "kind"}  # words of the program, no objects
-TOKENS = {"token"}  # 256 random bits
+TOKENS = {"token", "key"}  # 256 random bits; the signature of a link to set a password
 
 
 @pytest.fixture

@@ -46,6 +46,10 @@ EVERYBODY_SIGNED_IN = {  # shows each person their own, or nothing of anybody
     "account_change_password", "account_reauthenticate", "usersessions_list",
     "mfa_index", "mfa_reauthenticate", "mfa_activate_totp", "mfa_generate_recovery_codes",
 }  # fmt: skip
+ACCOUNT = {name for name in EVERYBODY_SIGNED_IN if ":" not in name} | {
+    "mfa_deactivate_totp",
+    "mfa_view_recovery_codes",
+}
 OWN_SECOND_FACTOR = {"mfa_deactivate_totp", "mfa_view_recovery_codes"}  # 404 without one
 MEMBERS_OF_THE_SCHOOL = {"grading:practice-example", "grading:practice-picture"}
 ADMINISTRATORS = {
@@ -125,6 +129,7 @@ def url_of(assignment, student, make_scored, school, alice, administrator):
         "person": alice.code,
         "version": "thumbnail", "dimension": "realism", "kind": "long", "token": token,
         "batch": batch, "slug": "board",
+        "uidb36": uuid.uuid4(), "key": "a-token",
     }  # fmt: skip
     example = ExamplePicture.objects.create(
         rubric_version=assignment.rubric_version,
@@ -324,25 +329,30 @@ CHANGES_NOTHING_OF_A_CLASS = {
     "grading:new-year", "grading:new-class", "grading:promote-classes",  # of the school
     "grading:new-students", "grading:put-students", "grading:school-settings",
     "grading:practice-example",
-    "grading:preferences",  # of the person
-} | OPEN  # fmt: skip
+    "grading:preferences", *ACCOUNT,  # of the person
+    "grading:invite", "grading:person", "grading:remove-person", "grading:invitation",  # people
+    "grading:invite-again", "grading:revoke-invitation",
+    "grading:consent", "grading:amend", "grading:erase", "grading:export-everything",  # rights
+    "grading:hold-student", "grading:lift-hold", "grading:retention", "grading:holds",
+    "grading:rosters", "grading:roster-columns",  # they offer only years that are open
+}  # fmt: skip
 
 
 def test_nothing_is_changed_in_an_archived_year(client, administrator, url_of):
     SchoolYear.objects.update(archived_at=now())
     client.force_login(administrator)
     before = AuditEvent.objects.count()
-    for name in sorted(set(NAMES) - CHANGES_NOTHING_OF_A_CLASS):
+    for name in sorted(set(NAMES) - CHANGES_NOTHING_OF_A_CLASS - OPEN):
         status = client.post(url_of(name)).status_code
         assert status in (405, 409), f"{name}: teach grading.archived.PLACES about it"
     assert AuditEvent.objects.count() == before
 
 
-@pytest.mark.parametrize("name", sorted(CHANGES_NOTHING_OF_A_CLASS))
-def test_what_changes_nothing_of_a_class_is_not_refused(client, administrator, url_of, name):
+def test_what_changes_nothing_of_a_class_is_not_refused(client, administrator, url_of):
     SchoolYear.objects.update(archived_at=now())
     client.force_login(administrator)
-    assert client.post(url_of(name)).status_code not in (405, 409)
+    for name in sorted(CHANGES_NOTHING_OF_A_CLASS - ACCOUNT):
+        assert client.post(url_of(name)).status_code not in (405, 409), name
 
 
 def test_everything_in_an_archived_year_can_be_read(client, alice, url_of):

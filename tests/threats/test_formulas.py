@@ -10,7 +10,8 @@ import zipfile
 import pytest
 from openpyxl import load_workbook
 
-from grading.services.exports import FORMULA_STARTS, Kind
+from grading.services.exports import Kind
+from grading.tables import FORMULA_STARTS
 from tests.test_permissions import NAMES
 
 FORMULAS = (

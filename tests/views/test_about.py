@@ -92,7 +92,7 @@ class TestCards:
     @pytest.mark.parametrize(
         ("metrics", "words"),
         [
-            ({"spearman": 0.41}, "in another order than people do"),
+            ({"spearman": 0.41}, "less than two people agree"),
             ({"spearman": 0.7, "bias": 0.3}, "its levels are too high"),
             ({"spearman": 0.7, "bias": -0.3}, "its levels are too low"),
             ({"spearman": 0.7, "coverage": 0.7}, "it is surer than it should be"),

@@ -261,7 +261,7 @@ class TestLockOut:
             sign_in(client, f"teacher{n}", "Spring2027!!")
         response = sign_in(client, "teacher61", "Spring2027!!")
         assert response.status_code == 429
-        assert "That was too often" in text(response)
+        assert "only so many times in a row" in text(response)
 
 
 class TestForgotten:

@@ -190,7 +190,7 @@ class TestFilter:
     def test_too_many_of_a_name(self, page, school):
         for number in range(31):
             Student.objects.create(school=school, display_name=f"Kim {number}")
-        assert "Write more of the name" in page(status=422, student="kim")
+        assert "Write more of it" in page(status=422, student="kim")
 
     def test_what_was_asked_for_stays_in_the_form(self, page, alice):
         html = page(student="amara", person=alice.code)

@@ -296,7 +296,7 @@ class TestWords:
         artwork = make_scored(student).picture.artwork
         switch(drafts_on=False)
         with pytest.raises(WordsSwitchedOff):
-            write_again(fresh(artwork), "warm", "short")
+            write_again(fresh(artwork), "warm", "short", alice)
         client.force_login(alice)
         for name in ("write-again", "take-draft"):
             response = client.post(
