@@ -20,9 +20,9 @@ from django.db import transaction
 from django.http.response import HttpResponseBase
 from django.test import Client
 from django.urls import NoReverseMatch, URLResolver, get_resolver, reverse
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 
-from grading.models import Artwork, BankComment, FeedbackDraft, User
+from grading.models import Artwork, BankComment, FeedbackDraft, SchoolYear, Student, User
 
 YES, NO, SIGN_IN, OWN, NOT_THERE = "yes", "no", "sign in", "own", ""
 OPEN = "open"  # yes for everybody, also where the answer leads to the sign-in page
@@ -70,6 +70,10 @@ def prepare(name: str, url: str, user: User | None = None) -> None:
     if user and name in ("mfa_deactivate_totp", "mfa_view_recovery_codes"):
         TOTP.activate(user, "JBSWY3DPEHPK3PXP")
         RecoveryCodes.activate(user)
+    if name == "grading:open-year":
+        SchoolYear.objects.filter(code=url.split("/")[2]).update(archived_at=now())
+    if name == "grading:come-back":
+        Student.objects.filter(code=url.split("/")[2]).update(left_on=localdate())
     if name == "grading:restore":
         Artwork.objects.filter(code=url.split("/")[2]).update(removed_at=now())
 

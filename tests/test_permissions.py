@@ -52,7 +52,7 @@ ADMINISTRATORS = {
     "grading:schools", "grading:school", "grading:school-settings",
     "grading:school-privacy", "grading:retention", "grading:holds", "grading:receipts",
     "grading:receipt", "grading:lift-hold", "grading:class-consents",
-    "grading:consent", "grading:amend", "grading:hold-student",
+    "grading:student-privacy", "grading:consent", "grading:amend", "grading:hold-student",
     "grading:export-everything", "grading:erase",
     "grading:student-record", "grading:student-record-file",  # and of these, only who asked
     "grading:school-data", "grading:assessment-notes",
