@@ -37,7 +37,7 @@ def test_sent_twice_it_is_recorded_once(client, page):
 def test_with_nobody_checked_nothing_is_recorded(client, page):
     response = client.post(page, SAID)
     assert response.status_code == 422
-    assert "Check the students whose forms these are." in response.content.decode()
+    assert "Tick the students whose forms these are." in response.content.decode()
 
 
 def test_what_was_checked_stays_checked_when_the_date_is_wrong(client, page):
