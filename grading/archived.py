@@ -24,6 +24,7 @@ from grading.models import (
     Picture,
     Review,
     Role,
+    RosterImport,
     SchoolYear,
     Teaching,
     User,
@@ -39,8 +40,8 @@ PLACES: dict[str, tuple[type[Model], str]] = {
     "pictures": (Picture, "artwork__assignment__classroom__"),
     "teachings": (Teaching, "classroom__"),
 }
-ALLOWED = frozenset({  # they change nothing of a class: they make a file, or (un)archive the year
-    "grading:report-class", "grading:archive-year", "grading:open-year",
+ALLOWED = frozenset({  # they change nothing of a class: make a file, forget one, (un)archive
+    "grading:report-class", "grading:discard-roster", "grading:archive-year", "grading:open-year",
 })  # fmt: skip
 
 
@@ -81,6 +82,9 @@ def _is_archived(user: User, place: str, kwargs: dict[str, Any]) -> bool:
     if place == "years":
         years = SchoolYear.objects.for_user(user).filter(**code)
         return years.exclude(archived_at=None).exists()
+    if place == "rosters":
+        lists = RosterImport.objects.for_user(user).filter(**code)
+        return lists.exclude(year__archived_at=None).exists()
     if place == "appeals":
         return _appeals_before(user).filter(**code).exists()
     if place not in PLACES:

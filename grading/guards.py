@@ -39,7 +39,7 @@ HEADERS = {
     # Pages name children. A view that knows better (a picture never changes) says so itself.
     "Cache-Control": "private, no-store",
 }
-SIGN_OUT = {"sign-out", "account_logout"}
+SIGN_OUT = {"sign-out", "admin:logout"}
 # What a browser keeps of the pictures must not be there for whoever sits down next.
 FORGET_EVERYTHING = '"cache", "storage"'
 

@@ -71,6 +71,15 @@ class TestLooking:
         html = support.get(url(models.Student, "changelist"), {"q": str(student.code)})
         assert f"/{student.pk}/change/" in html.content.decode()
 
+    def test_a_list_answers_no_question_about_what_it_does_not_show(self, support, alice, student):
+        for model, query in (
+            (User, {"password__startswith": alice.password[:12]}),
+            (models.Student, {"display_name__startswith": "A"}),
+            (models.Student, {"school__name": "Riverside"}),
+        ):
+            assert support.get(url(model, "changelist"), query).status_code == 400, query
+        assert support.get(url(User, "changelist"), {"is_staff__exact": "1"}).status_code == 200
+
     def test_looking_at_a_row_is_written_down(self, support, url_of, staff):  # noqa: F811
         for model in REGISTERED:
             obj = model.objects.first()

@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 from django.utils.timezone import now
 
-from grading.models import Appeal, Assignment, AuditEvent, Review
+from grading.models import Appeal, Assignment, AuditEvent, Review, RosterImport
 from grading.services.annotations import confirm_review
 from grading.services.appeals import ask_again
 from grading.services.families import create_link
@@ -58,6 +58,20 @@ def test_a_removed_picture_is_not_put_back_into_an_archived_year(
     assert client.post(reverse("grading:restore", args=[artwork.code])).status_code == 409
     artwork.refresh_from_db()
     assert artwork.removed_at
+
+
+def test_a_list_of_an_archived_year_is_neither_applied_nor_undone_but_can_be_forgotten(
+    client, administrator, school, year, archived
+):
+    made = {"school": school, "year": year, "kind": "csv", "uploaded_by": administrator}
+    waiting = RosterImport.objects.create(rows=[{"name": "Dev P."}], **made)
+    done = RosterImport.objects.create(plan={"added": []}, applied_at=now(), **made)
+    archived()
+    client.force_login(administrator)
+    assert client.post(reverse("grading:apply-roster", args=[waiting.code])).status_code == 409
+    assert client.post(reverse("grading:undo-roster", args=[done.code])).status_code == 409
+    assert client.post(reverse("grading:discard-roster", args=[waiting.code])).status_code == 302
+    assert list(RosterImport.objects.all()) == [done]
 
 
 def test_reports_of_an_archived_class_are_made(client, alice, assignment, archived):

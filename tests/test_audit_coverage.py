@@ -41,12 +41,15 @@ SHOW_NO_WORK = {
     "grading:report": "how far a file is; fetching it is recorded",
     "grading:upload": "names of the files that were sent",
     "grading:family-appeal": "an empty form",
+    "grading:student-record": "how far a file is; asking for it and fetching it are recorded",
+    "grading:new-students": "an empty form with an example of a name",
 }
 # What is changed without a row in the trail, and why.
 CHANGE_NO_WORK = {
     "grading:review-time": "seconds of the teacher, a row of its own",
     "grading:report-class": "asks for a file; fetching it is recorded",
     "grading:report-student": "asks for a file; fetching it is recorded",
+    "grading:invite-again": "without the mark of the page nothing is changed",
     "grading:practice-example": "the program's own pictures, and the person's answer",
 }
 CHANGE_NOTHING_HERE = {  # the teacher's own comments; a second look, as nothing is confirmed yet

@@ -13,6 +13,7 @@ import pytest
 from django import forms
 
 import grading.forms
+from grading.intake.rosters import guess
 from grading.models import (
     Artwork,
     Assignment,
@@ -23,6 +24,7 @@ from grading.models import (
     SchoolYear,
     Student,
 )
+from grading.services.rosters import read_upload
 
 # Parameters that a form may ask for which no object of a school is chosen by.
 PLAIN = {"years": (), "gains": None, "dimensions": (), "language": "en"}
@@ -42,10 +44,13 @@ def form_classes() -> list[type[forms.BaseForm]]:
 def scope(school, year, classroom, assignment, alice, student, rubric_version, make_artwork):
     """What forms are made for, by the name of the parameter."""
     make_artwork(student)
+    upload = read_upload(b"First,Last,Class\nDev,Patel,3B\n", "list.csv", school)
     return PLAIN | {
         "school": school, "year": year, "classroom": classroom, "assignment": assignment,
         "user": alice, "by": alice, "student": student, "request": None,
         "dimension": rubric_version.dimensions.first(),
+        "students": classroom.students_now(), "old": year, "email": "new@example.org",
+        "upload": upload, "said": guess(upload.table),
     }  # fmt: skip
 
 
@@ -80,6 +85,8 @@ def made(form_class: type[forms.BaseForm], scope: dict, data=None) -> forms.Base
             )
             if name in scope:
                 kwargs[name] = scope[name]
+    if getattr(getattr(form_class, "_meta", None), "model", None) is Classroom:
+        kwargs["instance"] = scope["classroom"]
     return form_class(data, **kwargs) if data is not None else form_class(**kwargs)
 
 

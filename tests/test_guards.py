@@ -11,7 +11,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from grading.guards import refuse_large_bodies
-from grading.models import Artwork
+from grading.models import Artwork, User
 from grading.services.annotations import confirm_review
 from grading.services.families import create_link
 from grading.services.releases import release_class
@@ -106,8 +106,11 @@ def test_a_page_that_failed_is_protected_as_well(client, alice, monkeypatch):
 
 
 def test_signing_out_empties_the_browsers_store(client, alice):
+    staff = User.objects.create_user("staff@example.org", "x", name="Stan", is_staff=True)
     client.force_login(alice)
     assert client.post(reverse("sign-out"))["Clear-Site-Data"] == '"cache", "storage"'
+    client.force_login(staff)
+    assert client.post("/support/logout/")["Clear-Site-Data"] == '"cache", "storage"'
     assert not client.get(reverse("sign-in")).has_header("Clear-Site-Data")
     strict = Client(enforce_csrf_checks=True)
     assert not strict.post(reverse("sign-out")).has_header("Clear-Site-Data")

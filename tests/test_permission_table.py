@@ -27,13 +27,15 @@ from tests.permissions import FILE, WRITES
 from tests.test_permissions import (  # noqa: F401  url_of is a fixture
     EVERYBODY_SIGNED_IN,
     OPEN,
+    OWN_SECOND_FACTOR,
     named_patterns,
+    routes,
     url_of,
 )
 
 ID_ARGUMENTS = {"uuid"}  # converters that an object may be named by
 WORD_ARGUMENTS = {"slug", "version", "dimension", "kind"}  # words of the program, no objects
-TOKENS = {"token", "key"}  # 256 random bits; the signature of a link to set a password
+TOKENS = {"token", "key"}  # 256 random bits, or signed
 
 
 @pytest.fixture
@@ -69,15 +71,16 @@ def roles(school, classroom, alice, colleague, bob, administrator, annotator):
 def rows(url_of, roles, student):  # noqa: F811
     filled = codes(url_of, student.code)
     names = sorted(
-        ((name, route_of(pattern)) for name, pattern in named_patterns()), key=lambda n: n[::-1]
+        ((name, written(route)) for name, _pattern, route in routes()), key=lambda n: n[::-1]
     )
-    kinds = dict.fromkeys(EVERYBODY_SIGNED_IN, asking.OWN) | dict.fromkeys(OPEN, asking.OPEN)
+    own = EVERYBODY_SIGNED_IN | OWN_SECOND_FACTOR
+    kinds = dict.fromkeys(own, asking.OWN) | dict.fromkeys(OPEN, asking.OPEN)
     browsers = Asking(roles)
     return [*rows_of(names, url_of, browsers, filled, kinds), support_row(browsers)]
 
 
-def route_of(pattern) -> str:
-    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(pattern.pattern))
+def written(route: str) -> str:
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route)
 
 
 def support_row(browsers: Asking) -> Row:

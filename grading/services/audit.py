@@ -39,13 +39,14 @@ def record_view(
     that is asked for again, an answer to a form that shows it once more.
 
     It adds nothing where the trail says that the person has opened the page already, which is a
-    view of ``obj`` or of one of ``shown_on`` within ONE_VIEW.
+    view of ``obj`` (with the same ``detail``) or of one of ``shown_on`` within ONE_VIEW.
     """
     recent = AuditEvent.objects.filter(
         actor=actor,
         verb=AuditEvent.Verb.VIEWED,
         at__gt=now() - ONE_VIEW,
         object_code__in=[obj.code, *filter(None, shown_on)],
+        **{f"detail__{name}": value for name, value in detail.items()},
     )
     if not recent.exists():
         record(actor, AuditEvent.Verb.VIEWED, obj, school, **detail)

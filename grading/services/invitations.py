@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
 from grading.models import AuditEvent, Invitation, Membership, School, User
@@ -104,7 +104,11 @@ def join_as_new(invitation: Invitation, *, name: str, password: str) -> User:
     _claim(invitation)
     if invited_account(invitation):
         raise NotForYou  # made a moment ago: sign in with it
-    user = User.objects.create_user(invitation.email, password, name=name)
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(invitation.email, password, name=name)
+    except IntegrityError:  # by an invitation of another school, in this moment
+        raise NotForYou from None
     _join(invitation, user)
     return user
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from grading.models import AuditEvent, Membership, Role, School, User
+from grading.models import AuditEvent, Invitation, Membership, Role, School, User
 from grading.services.audit import record
+from grading.services.invitations import revoke_invitation
 
 
 class LastAdministrator(Exception):
@@ -19,6 +20,7 @@ def set_roles(school: School, person: User, roles: Iterable[str], by: User) -> b
     """Give and take roles so that the person has these; none takes them out of the school.
 
     False if nothing changed. What they taught stays on record, and opens nothing without a role.
+    An invitation that would bring back what is taken is taken back, too.
     """
     School.objects.select_for_update().get(pk=school.pk)  # two administrators take turns
     mine = Membership.objects.filter(school=school, user=person)
@@ -27,6 +29,7 @@ def set_roles(school: School, person: User, roles: Iterable[str], by: User) -> b
         if Role.ADMINISTRATOR in before - after and not _others_administer(school, person):
             raise LastAdministrator
         mine.filter(role__in=before - after).delete()
+        _revoke_invitations(school, person, before - after if after else set(Role), by)
         _tell(AuditEvent.Verb.FORBIDDEN, school, person, before - after, by)
     if after - before:
         Membership.objects.bulk_create(
@@ -39,6 +42,12 @@ def set_roles(school: School, person: User, roles: Iterable[str], by: User) -> b
 def _others_administer(school: School, person: User) -> bool:
     administrators = Membership.objects.filter(school=school, role=Role.ADMINISTRATOR)
     return administrators.exclude(user=person).filter(user__is_active=True).exists()
+
+
+def _revoke_invitations(school: School, person: User, roles: Iterable[str], by: User) -> None:
+    sent = Invitation.objects.open().filter(school=school, email=person.email, role__in=roles)
+    for invitation in sent:
+        revoke_invitation(invitation, by)
 
 
 def _tell(verb: AuditEvent.Verb, school: School, person: User, roles: set[str], by: User) -> None:

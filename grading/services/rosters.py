@@ -44,7 +44,7 @@ from grading.services.roster_plan import ClassPlan, Plan, StudentPlan, plan_of
 
 SALT = "roster"
 PAGE_AGE_S = 12 * 3600
-PAGE_BYTES = 2_300_000  # a form may bring 2.5 MB (DATA_UPLOAD_MAX_MEMORY_SIZE)
+PAGE_BYTES = 1_000_000  # a form may bring DATA_UPLOAD_MAX_MEMORY_SIZE, a little more
 BATCH = 500
 
 

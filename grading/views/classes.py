@@ -25,7 +25,7 @@ from grading.forms.structure import (
     promotions_said,
 )
 from grading.models import AuditEvent, Classroom, School, SchoolYear, Teaching
-from grading.services.audit import record
+from grading.services.audit import record, record_view
 from grading.services.structure import (
     CannotSave,
     classes_of,
@@ -227,6 +227,8 @@ def _class_page(
     status: int = 200,
 ) -> HttpResponse:
     school: School = classroom.school
+    if request.method == "POST":
+        record_view(request.user, classroom, school)
     teachings = classroom.teachings.select_related("user").order_by("until", "user__name")
     students = list(classroom.students_now())
     in_force = set(Teaching.objects.in_force().filter(classroom=classroom).values_list("pk"))

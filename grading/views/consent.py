@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from grading.forms.rights import ClassConsentForm
 from grading.models import Classroom
+from grading.services.audit import record_view
 from grading.services.consent import record_consents, roll_of
 from grading.views.requests import SignedInRequest
 
@@ -31,6 +32,7 @@ def class_consents(request: SignedInRequest, code: UUID) -> HttpResponse:
         message = ngettext("%(n)d answer is recorded.", "%(n)d answers are recorded.", count)
         messages.success(request, message % {"n": count})
         return redirect("grading:class-consents", classroom.code)
+    record_view(request.user, classroom, classroom.school, consents=True)
     context = {
         "school": classroom.school,
         "classroom": classroom,

@@ -33,7 +33,7 @@ from grading.models import (
     StudentExport,
 )
 from grading.records import by_group
-from grading.services.audit import record
+from grading.services.audit import record, record_view
 from grading.services.consent import record_consent, training_use_of
 from grading.services.limits import EXPORTS, refuse_too_many
 from grading.services.rights import (
@@ -147,6 +147,8 @@ def student_privacy(request: SignedInRequest, code: UUID) -> HttpResponse:
 
 def _page(request: SignedInRequest, student: Student, **bound: forms.BaseForm) -> HttpResponse:
     """The page with empty forms, but for one that was sent and has to be sent again."""
+    if bound:
+        record_view(request.user, student, student.school, privacy=True)
     context: dict[str, Any] = {
         "school": student.school,
         "student": student,
@@ -283,6 +285,7 @@ def erase(request: SignedInRequest, code: UUID) -> HttpResponse:
         "holds": holds_on(student),
         "form": form,
     }
+    record_view(request.user, student, student.school, privacy=True)
     status = 422 if request.method == "POST" else 200
     return render(request, "grading/erase.html", context, status=status)
 

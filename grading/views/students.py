@@ -27,7 +27,7 @@ from grading.forms.students import (
     StudentSearchForm,
 )
 from grading.models import AuditEvent, Classroom, Enrollment, School, Student
-from grading.services.audit import record
+from grading.services.audit import record, record_view
 from grading.services.structure import CannotSave
 from grading.services.students import (
     add_students,
@@ -279,6 +279,8 @@ def _student_page(
     status: int = 200,
 ) -> HttpResponse:
     school = student.school
+    if request.method == "POST":
+        record_view(request.user, student, school)
     enrollments = student.enrollments.select_related("classroom__year").order_by(
         "-classroom__year__starts_on", "classroom__name"
     )

@@ -12,6 +12,7 @@ import pytest
 from django.utils.timezone import now
 
 from grading.models import AuditEvent, Invitation, Membership, Role, User
+from grading.services import invitations
 from grading.services.invitations import (
     AlreadyInvited,
     AlreadyMember,
@@ -155,6 +156,17 @@ def test_an_account_that_is_there_is_never_taken_over(invitation, newcomer):
     newcomer.refresh_from_db()
     assert newcomer.name == "Nora"
     assert newcomer.check_password("pass-word-1")
+    invitation.refresh_from_db()
+    assert invitation.is_usable
+
+
+def test_an_account_made_in_this_very_moment_is_not_taken_over_either(
+    invitation, newcomer, monkeypatch
+):
+    """Two schools invited the same person, who has both pages open."""
+    monkeypatch.setattr(invitations, "invited_account", lambda _invitation: None)
+    with pytest.raises(NotForYou):
+        join_as_new(invitation, name="Nora", password="seven quiet lanterns")
     invitation.refresh_from_db()
     assert invitation.is_usable
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
 from grading.models import (
@@ -13,6 +15,7 @@ from grading.models import (
     Student,
     Teaching,
 )
+from grading.services.invitations import NotUsable, accept_invitation, invite
 from grading.services.members import LastAdministrator, set_roles
 
 
@@ -37,6 +40,37 @@ def test_the_trail_tells_what_was_given_and_taken(school, alice, administrator):
 def test_the_same_again_changes_nothing(school, alice, administrator):
     assert not set_roles(school, alice, ["teacher"], administrator)
     assert not AuditEvent.objects.exists()
+
+
+def test_who_is_removed_does_not_come_back_by_an_older_link(school, alice, administrator):
+    made = invite(school, administrator, email=alice.email, role=Role.ANNOTATOR, code=uuid4())
+    set_roles(school, alice, [], administrator)
+    with pytest.raises(NotUsable):
+        accept_invitation(made[0], alice)
+    assert not alice.memberships.exists()
+    assert AuditEvent.objects.filter(verb="revoked", object_code=made[0].code).exists()
+
+
+def test_a_role_taken_away_does_not_come_back_by_an_older_link(school, alice, administrator):
+    """Invited as an administrator, made one directly meanwhile, and taken back."""
+    links = {
+        role: invite(school, administrator, email=alice.email, role=role, code=uuid4())[0]
+        for role in (Role.ADMINISTRATOR, Role.ANNOTATOR)
+    }
+    set_roles(school, alice, ["teacher", "administrator"], administrator)
+    set_roles(school, alice, ["teacher"], administrator)
+    with pytest.raises(NotUsable):
+        accept_invitation(links[Role.ADMINISTRATOR], alice)
+    accept_invitation(links[Role.ANNOTATOR], alice)
+    assert roles(alice, school) == {"teacher", "annotator"}
+
+
+def test_invitations_to_another_school_stay(school, alice, bob, administrator):
+    other = bob.memberships.get().school
+    made = invite(other, bob, email=alice.email, role=Role.TEACHER, code=uuid4())
+    set_roles(school, alice, [], administrator)
+    accept_invitation(made[0], alice)
+    assert roles(alice, other) == {"teacher"}
 
 
 def test_the_last_administrator_stays(school, administrator):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from datetime import date, timedelta
 
@@ -12,8 +13,9 @@ from django.utils.timezone import localdate, now
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from grading.intake.checks import RefusedUpload
 from grading.intake.display_names import Style
-from grading.intake.rosters import entries_of, guess
+from grading.intake.rosters import Line, Table, entries_of, guess
 from grading.models import (
     AuditEvent,
     Classroom,
@@ -28,8 +30,10 @@ from grading.models import (
 )
 from grading.services.roster_plan import plan_of
 from grading.services.rosters import (
+    PAGE_BYTES,
     ChangedMeanwhile,
     NotPossible,
+    Upload,
     apply_roster,
     forget_child,
     keep_list,
@@ -86,6 +90,15 @@ def counts(roster) -> dict[str, int]:
 
 
 HEAD = "First;Last;Number;Class"
+
+
+def test_what_a_page_holds_it_can_send_again(school, settings):
+    """A form brings at most DATA_UPLOAD_MAX_MEMORY_SIZE; what is larger is said before."""
+    room = settings.DATA_UPLOAD_MAX_MEMORY_SIZE - PAGE_BYTES
+    assert room > 20_000, "the other fields of the page of columns"
+    lines = [Line(n, [secrets.token_hex(40)]) for n in range(20_000)]
+    with pytest.raises(RefusedUpload):
+        packed(Upload("list.csv", RosterImport.Kind.CSV, table=Table(lines)), school)
 
 
 class TestApply:

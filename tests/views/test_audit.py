@@ -83,6 +83,13 @@ class TestRows:
         page()
         assert AuditEvent.objects.count() == 1  # leafing through it is one view
 
+    def test_whoever_saw_the_list_of_students_before_has_not_seen_the_trail(
+        self, page, client, school
+    ):
+        client.force_login(school.memberships.get().user)
+        client.get(reverse("grading:school-students", args=[school.code]))
+        assert "Adam looked at this audit trail." in rows(page())
+
     def test_another_schools_rows_are_not_there(self, page, bob):
         other = bob.memberships.get().school
         record(bob, Verb.CHANGED, other, other)
