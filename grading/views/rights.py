@@ -151,7 +151,7 @@ def _page(request: SignedInRequest, student: Student, **bound: forms.BaseForm) -
         "school": student.school,
         "student": student,
         "consents": student.consents.select_related("recorded_by"),
-        "adapters": adapters_that_saw(student.code),
+        "adapters": adapters_that_saw(student),
         "amendments": student.amendments.select_related("by"),
         "holds": student.holds.select_related("placed_by", "lifted_by"),
         "exports": student.exports.filter(asked_by=request.user).order_by("-pk")[:5],
