@@ -5,6 +5,7 @@ Connected in grading.apps. Rows of a sign-in belong to no school: a person may b
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from allauth.account.signals import password_changed, password_reset, user_logged_in
@@ -17,12 +18,15 @@ from allauth.mfa.signals import (
 )
 from allauth.usersessions.models import UserSession
 from axes.utils import reset as forget_failures
+from django.conf import settings
 from django.contrib.auth.signals import user_logged_out, user_login_failed
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Q
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
+from django.utils.timezone import now
 
 from grading.models import AuditEvent, User
 from grading.services.audit import record
@@ -104,6 +108,14 @@ def end_sessions(user: User, *, but: str | None = None) -> int:
     if sessions:
         record(user, Verb.REVOKED, user, None, sessions=len(sessions))
     return len(sessions)
+
+
+def forget_ended_sessions() -> None:
+    """Rows of sessions that ran out say from which device somebody came, and are of no more use."""
+    Session.objects.filter(expire_date__lt=now()).delete()
+    old = now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    known = Session.objects.values("session_key")
+    UserSession.objects.filter(created_at__lt=old).exclude(session_key__in=known).delete()
 
 
 @transaction.atomic

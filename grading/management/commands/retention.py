@@ -3,6 +3,7 @@ from argparse import ArgumentParser
 from django.core.management.base import BaseCommand, CommandError
 
 from grading.models import School
+from grading.services.accounts import forget_ended_sessions
 from grading.services.retention import (
     apply_retention,
     doom_unled_files,
@@ -30,6 +31,7 @@ class Command(BaseCommand):
             )
         if not dry_run:
             self.stdout.write(f"{doom_unled_files()} files that no row led to")
+            forget_ended_sessions()
         if failed:
             raise CommandError(f"{failed} could not be erased; the log says why.")
 
