@@ -578,9 +578,9 @@ def forget_originals() -> None:
 
 @transaction.atomic
 def _forget_original(pk: int) -> None:
-    artwork = Artwork.objects.select_for_update().get(pk=pk)
-    if artwork.intake_jobs.open().exists():
-        return  # somebody tries it again just now
+    artwork = Artwork.objects.select_for_update().filter(pk=pk).first()
+    if artwork is None or artwork.intake_jobs.open().exists():
+        return  # erased meanwhile, or somebody tries it again just now
     name, has_picture = artwork.original.name or "", artwork.pictures.exists()
     Artwork.objects.filter(pk=pk).update(original="")
     if not has_picture:

@@ -8,10 +8,12 @@ import uuid
 from datetime import date, timedelta
 
 import pytest
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import call_command
-from django.utils.timezone import localdate
+from django.utils.timezone import localdate, now
 
 from grading import tasks
 from grading.models import (
@@ -144,6 +146,26 @@ def test_a_hold_on_one_student_keeps_that_students_work(
     assert list(Artwork.objects.values_list("student", flat=True)) == [student.pk]
 
 
+def test_of_who_left_a_held_year_stays_and_the_others_go(
+    decide, student, due, make_picture, rubric_version, school, administrator
+):
+    """As the dry run says of each year."""
+    decide(student)
+    older = school.years.create(
+        name="older", starts_on=due.starts_on - timedelta(days=400),
+        ends_on=due.starts_on - timedelta(days=40),
+    )  # fmt: skip
+    room = Classroom.objects.create(school=school, name="2B", year=older)
+    held = room.assignments.create(rubric_version=rubric_version, title="Held", made_on=TODAY)
+    kept = make_picture(student, "gold", assignment=held).artwork
+    Student.objects.filter(pk=student.pk).update(left_on=TODAY - timedelta(days=400))
+    place_hold(older, "an inspection", administrator, uuid.uuid4())
+    assert [plan.year for plan in plan_of(school) if plan.goes_now] == [due]
+    (receipt,) = apply_retention(school).receipts
+    assert receipt.year_name == due.name
+    assert list(Artwork.objects.all()) == [kept]
+
+
 def test_another_school_keeps_what_it_wants(decide, student, due, bob):
     decide(student)
     apply_retention(bob.memberships.get().school)
@@ -191,6 +213,18 @@ def test_the_nightly_job_erases_files_too(
     assert not [p for p in media.rglob("*") if p.is_file()]
     (event,) = AuditEvent.objects.filter(verb=AuditEvent.Verb.ERASED)
     assert event.detail["reason"] == "retention" and event.actor is None
+
+
+def test_ended_sessions_go_in_the_same_night(due, alice):
+    before = now() - timedelta(days=1)
+    for key, ends in (("ended", before), ("open", now() + timedelta(hours=1))):
+        Session.objects.create(session_key=key, session_data="", expire_date=ends)
+        UserSession.objects.create(
+            user=alice, session_key=key, ip="192.0.2.1", user_agent="", created_at=before
+        )
+    call_command("retention")
+    assert list(Session.objects.values_list("session_key", flat=True)) == ["open"]
+    assert list(UserSession.objects.values_list("session_key", flat=True)) == ["open"]
 
 
 def test_works_that_a_restored_backup_brings_back_go_again(decide, student, due, school):
