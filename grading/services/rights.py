@@ -250,8 +250,8 @@ def _lock(works: QuerySet[Artwork]) -> list[int]:
     for kind, rows in rows_of(pks):
         if issubclass(kind.model, Job):
             list(rows.order_by("pk").select_for_update().values_list("pk"))
-    locked = works.select_for_update(of=("self",)).filter(pk__in=pks)
-    return list(locked.values_list("pk", flat=True))
+    locked = works.select_for_update(of=("self",)).filter(pk__in=pks).only("pk")
+    return [work.pk for work in locked]
 
 
 def _once(rows: Iterable[tuple[Kind, QuerySet[Any]]]) -> list[tuple[Kind, QuerySet[Any]]]:
