@@ -33,7 +33,7 @@ from grading.models import (
     StudentExport,
 )
 from grading.records import by_group
-from grading.services.audit import record
+from grading.services.audit import record, record_view
 from grading.services.consent import record_consent, training_use_of
 from grading.services.limits import EXPORTS, refuse_too_many
 from grading.services.rights import (
@@ -147,6 +147,8 @@ def student_privacy(request: SignedInRequest, code: UUID) -> HttpResponse:
 
 def _page(request: SignedInRequest, student: Student, **bound: forms.BaseForm) -> HttpResponse:
     """The page with empty forms, but for one that was sent and has to be sent again."""
+    if bound:
+        record_view(request.user, student, student.school)
     context: dict[str, Any] = {
         "school": student.school,
         "student": student,
@@ -276,6 +278,7 @@ def erase(request: SignedInRequest, code: UUID) -> HttpResponse:
         else:
             messages.success(request, _("The student is erased. This is the receipt."))
             return redirect("grading:receipt", receipt.code)
+    record_view(request.user, student, student.school)
     context = {
         "school": student.school,
         "student": student,
