@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import IO, Any
 
 from django.conf import settings
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.template.loader import render_to_string
 from django.utils.timezone import localtime, now
 from django.utils.translation import get_language, get_language_bidi
@@ -28,10 +28,13 @@ from grading.intake.names import safe_name
 from grading.models import (
     AdapterVersion,
     Annotation,
+    Appeal,
     DimensionScore,
     Membership,
     Picture,
+    ReleasedWork,
     Review,
+    Student,
     StudentExport,
     TrainingItem,
     User,
@@ -93,7 +96,8 @@ class Record:
             if kind.model in NOT_EXPORTED:
                 continue
             keys = [f.name for f in kind.model._meta.concrete_fields if f.many_to_one]
-            rows = rows.order_by("pk").select_related(*[key for key in keys if key != "student"])
+            rows = rows.exclude(_of_another_child(kind.model, self.student)).order_by("pk")
+            rows = rows.select_related(*[key for key in keys if key != "student"])
             mine = found.setdefault(kind.name, {})
             mine.update((row.pk, self._as_dict(row)) for row in rows)
         return {name: list(rows.values()) for name, rows in found.items()}
@@ -123,7 +127,7 @@ class Record:
     @cached_property
     def learned_from(self) -> list[dict[str, Any]]:
         """Lists that works were on when adapters learned, and those adapters."""
-        items = TrainingItem.objects.filter(student_code=self.student.code)
+        items = TrainingItem.objects.of_student(self.student)
         sets: dict[int, dict[str, Any]] = {}
         for item in items.select_related("training_set").order_by("pk"):
             one = sets.setdefault(
@@ -269,6 +273,16 @@ def write_record(export: StudentExport, out: IO[bytes]) -> None:
         for artwork in record.student.artworks.exclude(original=""):  # not prepared yet
             name = safe_name(artwork.original_name.replace("/", "-"))
             _copy(archive, artwork.original, f"pictures/original {artwork.code.hex[:8]} {name}")
+
+
+def _of_another_child(model: type[Model], student: Student) -> Q:
+    """While a work was matched to another child, that child's family may have seen it, and may
+    have written about it: neither is for this one."""
+    if model is ReleasedWork:
+        return ~Q(student=student)
+    if model is Appeal:
+        return Q(family_link__isnull=False) & ~Q(family_link__student=student)
+    return Q(pk__in=[])
 
 
 def adapter_name(adapter: AdapterVersion) -> str:

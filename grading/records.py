@@ -110,7 +110,9 @@ OF_WORKS = (
     Kind(Artwork, "pk", WORKS),
 )
 OF_STUDENTS = (
-    Kind(ReleasedWork, "student", FAMILY),  # of a work that was matched to another child since
+    # Of a work that was matched to another child since: what this family saw, and what it wrote.
+    Kind(Appeal, "family_link__student", ASKED_AGAIN),
+    Kind(ReleasedWork, "student", FAMILY),
     Kind(FamilyLinkOpening, "link__student", FAMILY),
     Kind(FamilyLink, "student", FAMILY),
     Kind(Enrollment, "student", CLASSES),

@@ -581,9 +581,9 @@ def forget_originals() -> None:
 
 @transaction.atomic
 def _forget_original(pk: int) -> None:
-    artwork = Artwork.objects.select_for_update().get(pk=pk)
-    if artwork.intake_jobs.open().exists():
-        return  # somebody tries it again just now
+    artwork = Artwork.objects.select_for_update().filter(pk=pk).first()
+    if artwork is None or artwork.intake_jobs.open().exists():
+        return  # erased meanwhile, or somebody tries it again just now
     name, has_picture = artwork.original.name or "", artwork.pictures.exists()
     Artwork.objects.filter(pk=pk).update(original="")
     if not has_picture:
@@ -630,7 +630,9 @@ def _seal() -> None:
 def forget_sign_ins() -> None:
     """Delete sessions that have ended, where they were, and failures that lock nobody out."""
     Session.objects.filter(expire_date__lt=now()).delete()
-    UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()
+    old = now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)  # a new one has no row yet
+    known = Session.objects.values("session_key")
+    UserSession.objects.filter(created_at__lt=old).exclude(session_key__in=known).delete()
     AccessAttempt.objects.filter(attempt_time__lt=now() - timedelta(days=1)).delete()
 
 

@@ -41,6 +41,7 @@ print(json.dumps({
     "sources": [c.source for s in Student.objects.all() for c in s.consents.all()],
     "may_train": consenting_students().count(),
     "drafts_on": School.objects.get().drafts_on,
+    "kept_days": School.objects.get().kept_days,
 }))
 """
 
@@ -70,4 +71,5 @@ def test_years_teachers_and_consent_of_a_school_become_rows(tmp_path):
         "sources": ["school"],
         "may_train": 0,  # the school has not switched training on
         "drafts_on": True,  # what it had before stays
+        "kept_days": 3650,  # nothing goes in the first night
     }

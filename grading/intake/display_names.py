@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from grading.intake.rosters import Entry
 
@@ -51,21 +52,27 @@ class _Person:
     style: Style
     letters: int = 0
 
+    @cached_property
+    def core(self) -> str:
+        return _core(self.last)
+
     @property
     def display(self) -> str:
         if self.style == Style.AS_IS or not (self.first and self.last):
             return self.whole or self.first or self.last
         if not self.letters:
             return self.first
-        start = _start(self.last, self.letters)
-        return f"{self.first} {start}" + ("" if start == _core(self.last) else ".")
+        start = _start(self.core, self.letters)
+        return f"{self.first} {start}" + ("" if start == self.core else ".")
 
     def lengthen(self) -> bool:
         """One letter more of the last name, if there is one."""
         if self.style == Style.AS_IS or not (self.first and self.last):
             return False
-        before = _start(self.last, self.letters) if self.letters else ""
-        if self.letters and before == _core(self.last):
+        before = _start(self.core, self.letters) if self.letters else ""
+        if self.letters and before == self.core:
+            return False
+        if self.letters > MAX_DISPLAY_NAME:  # too long to be kept, and long to look for
             return False
         self.letters += 1
         return True
@@ -80,9 +87,8 @@ def _core(last: str) -> str:
     return core[:1].upper() + core[1:]
 
 
-def _start(last: str, letters: int) -> str:
+def _start(core: str, letters: int) -> str:
     """Its first letters; an accent that is a character of its own stays with its letter."""
-    core = _core(last)
     while letters < len(core) and (
         unicodedata.category(core[letters])[0] == "M" or core[letters - 1] in " -'’"
     ):

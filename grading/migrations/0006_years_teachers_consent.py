@@ -45,6 +45,12 @@ def switches(apps, schema_editor):
     apps.get_model("grading", "School").objects.update(drafts_on=True)
 
 
+def times(apps, schema_editor):
+    """What is here is kept as long as can be, until the school says for how long: the days of the
+    years above are a guess, and the first night would erase by it what cannot be brought back."""
+    apps.get_model("grading", "School").objects.update(kept_days=3650)
+
+
 def codes(apps, schema_editor):
     AdapterVersion = apps.get_model("grading", "AdapterVersion")
     for adapter in AdapterVersion.objects.all():
@@ -56,5 +62,5 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunPython(step, migrations.RunPython.noop)
-        for step in (years, teachers, consents, switches, codes)
+        for step in (years, teachers, consents, switches, times, codes)
     ]

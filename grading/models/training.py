@@ -6,6 +6,7 @@ import uuid
 from typing import Self
 
 from django.db import models
+from django.db.models import Q
 from django.utils.timezone import now
 
 from grading.models.adapters import AdapterVersion
@@ -31,7 +32,9 @@ class TrainingSet(FrozenModel):
 
 class TrainingItemQuerySet(FrozenQuerySet["TrainingItem"]):
     def of_student(self, student: Student) -> Self:
-        return self.filter(student_code=student.code)
+        """Also of works that were another child's by mistake when a run saw them."""
+        mine = Q(artwork_code__in=student.artworks.values("code"))
+        return self.filter(mine | Q(student_code=student.code))
 
 
 class TrainingItem(FrozenModel):

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.uploadedfile import UploadedFile
 from django.db import DatabaseError, IntegrityError, transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
@@ -20,7 +20,16 @@ from grading import tasks
 from grading.intake.archive import RefusedMember, is_archive, open_archive
 from grading.intake.checks import Limits, RefusedUpload, UploadFacts, check_upload
 from grading.intake.names import RosterEntry, match_student, safe_name
-from grading.models import Artwork, Assignment, AuditEvent, IntakeJob, School, Student, User
+from grading.models import (
+    Artwork,
+    Assignment,
+    AuditEvent,
+    IntakeJob,
+    ReportJob,
+    School,
+    Student,
+    User,
+)
 from grading.models.artworks import is_blind_first
 from grading.services.audit import record
 from grading.services.limits import UPLOADS, TooMany, refuse_too_many
@@ -229,6 +238,8 @@ def match_artwork(artwork: Artwork, student: Student | None, by: User) -> Studen
     before = artwork.student
     artwork.student = student
     artwork.save(update_fields=["student"])
+    if before and before != student:
+        _expire_files_that_show(artwork, before)
     record(
         by,
         AuditEvent.Verb.MATCHED,
@@ -238,6 +249,13 @@ def match_artwork(artwork: Artwork, student: Student | None, by: User) -> Studen
         before=str(before.code) if before else None,
     )
     return before
+
+
+def _expire_files_that_show(artwork: Artwork, student: Student) -> None:
+    """A picture that turned out to be another child's is in no file that can still be fetched."""
+    with_it = Q(student=student) | Q(assignment=artwork.assignment)
+    ReportJob.objects.filter(with_it).exclude(file="").update(expires_at=now())
+    student.exports.exclude(file="").update(expires_at=now())
 
 
 @transaction.atomic

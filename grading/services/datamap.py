@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from grading.models import School
 from grading.models.reports import KEPT_DAYS as REPORT_KEPT_DAYS
+from grading.models.rights import KEPT_DAYS as RECORD_KEPT_DAYS
 
 Kept = Callable[[School | None], str]
 
@@ -71,6 +72,10 @@ def reports_kept(school: School | None) -> str:
     return _days(REPORT_KEPT_DAYS)
 
 
+def records_kept(school: School | None) -> str:
+    return _days(RECORD_KEPT_DAYS)
+
+
 def _set_in_settings(name: str) -> Kept:
     """Days in a setting; a server without the setting keeps without an end, and it is said so."""
 
@@ -104,16 +109,16 @@ def until_browser_closes(school: School | None) -> str:
     return _("until the browser is closed")
 
 
+def until_cleared(school: School | None) -> str:
+    return _("until the person clears what the browser has stored")
+
+
 def ten_minutes(school: School | None) -> str:
     return _("10 minutes")
 
 
 def with_the_lockout(school: School | None) -> str:
     return _("a day, or until the person signs in")
-
-
-def never(school: School | None) -> str:
-    return _("not at all")
 
 
 def logs_kept(school: School | None) -> str:
@@ -433,7 +438,7 @@ ENTRIES: tuple[Entry, ...] = (
         gettext_lazy("That a report was asked for, by whom, and of whose work."),
         CHILDREN,
         SHARE,
-        with_the_work,
+        with_the_student,
         OWN,
     ),
     Entry(
@@ -442,6 +447,23 @@ ENTRIES: tuple[Entry, ...] = (
         CHILDREN,
         SHARE,
         reports_kept,
+        OWN,
+        MEDIA,
+    ),
+    Entry(
+        "grading.StudentExport",
+        gettext_lazy("That a copy of everything about a student was asked for, and by whom."),
+        CHILDREN,
+        RIGHTS,
+        with_the_student,
+        OWN,
+    ),
+    Entry(
+        "grading.StudentExport.file",
+        gettext_lazy("A copy of everything about a student, as a ZIP."),
+        CHILDREN,
+        RIGHTS,
+        records_kept,
         OWN,
         MEDIA,
     ),
@@ -613,7 +635,7 @@ ENTRIES: tuple[Entry, ...] = (
         gettext_lazy("That a class was released or hidden, by whom."),
         STAFF,
         SHARE,
-        with_the_work,
+        with_the_school,
         CLASS,
     ),
     Entry(
@@ -682,7 +704,9 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry(
         "axes.AccessAttempt",
-        gettext_lazy("Failed sign-ins: a digest of what was typed, from which network, how often."),
+        gettext_lazy(
+            "Failed sign-ins: the hash of the e-mail address that was typed, from where, how often."
+        ),
         STAFF,
         SIGN_IN,
         with_the_lockout,
@@ -698,18 +722,18 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry(
         "axes.AccessFailureLog",
-        gettext_lazy("Failed sign-ins, one by one: not recorded here, but in the audit trail."),
-        STAFF,
-        PROVE,
-        never,
+        gettext_lazy("Not used."),
+        NOBODY,
+        RUN,
+        always,
         OPERATOR,
     ),
     Entry(
         "axes.AccessLog",
-        gettext_lazy("Sign-ins, one by one: not recorded here, but in the audit trail."),
-        STAFF,
-        PROVE,
-        never,
+        gettext_lazy("Not used."),
+        NOBODY,
+        RUN,
+        always,
         OPERATOR,
     ),
     Entry(
@@ -917,6 +941,30 @@ ENTRIES: tuple[Entry, ...] = (
         MACHINE,
     ),
     Entry(
+        "training folders",
+        gettext_lazy(
+            "Pictures and levels of one training run, under names made for it alone. Whoever made "
+            "the folder deletes it when the run is done."
+        ),
+        CHILDREN,
+        LEARN,
+        operator_decides,
+        OPERATOR,
+        MACHINE,
+    ),
+    Entry(
+        "list of erasures",
+        gettext_lazy(
+            "Codes of students who were erased, and when: what a restored backup brings back is "
+            "erased again by it."
+        ),
+        CHILDREN,
+        RIGHTS,
+        operator_decides,
+        OPERATOR,
+        MACHINE,
+    ),
+    Entry(
         "model folders",
         gettext_lazy(
             "Weights of base models and adapters. Those trained here learned from work whose "
@@ -976,6 +1024,17 @@ ENTRIES: tuple[Entry, ...] = (
         NOBODY,
         RUN,
         until_browser_closes,
+        OWN,
+        BROWSER,
+    ),
+    Entry(
+        "page memory",
+        gettext_lazy(
+            "Whether the keys of a page are off, and when the last picture was confirmed."
+        ),
+        NOBODY,
+        RUN,
+        until_cleared,
         OWN,
         BROWSER,
     ),

@@ -29,6 +29,7 @@ from grading.models import (
 )
 from grading.services.audit import record
 from grading.services.board import State, with_state
+from grading.services.rights import Held, holds_on
 
 LATEST = 3  # works that say what is strongest
 LINE_FROM = 3  # decided works; two make no line
@@ -222,7 +223,13 @@ def add_note(student: Student, text: str, by: User) -> StudentNote:
 
 @transaction.atomic
 def delete_note(note: StudentNote, by: User) -> None:
-    """The text is gone; that there was a note stays in the audit trail."""
-    student = note.student
+    """The text is gone; that there was a note stays in the audit trail.
+
+    Raises:
+        Held: a hold stands on the student, or on a year they were there.
+    """
+    student = Student.objects.select_for_update().get(pk=note.student_id)
+    if holds := list(holds_on(student)):
+        raise Held(holds)
     record(by, AuditEvent.Verb.NOTED, student, student.school, note=str(note.code), deleted=True)
     note.delete()

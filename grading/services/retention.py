@@ -115,16 +115,19 @@ def gone_students(school: School) -> list[Student]:
 
 
 def apply_retention(school: School) -> Done:
-    """Erase what is due. Holds are respected, and one student who resists stops no other."""
+    """Erase what is due. Holds are respected, and one student who resists stops no other.
+
+    Of who left and cannot go as a whole, because one year is held, the works of the others go.
+    """
     done = Done()
-    gone = gone_students(school)
+    gone, held = held_gone_students(school)
     for year in due_years(school):
         works = works_of_year(year).exclude(student__in=gone)
         for pk in works.order_by("student").values_list("student", flat=True).distinct():
             student = Student.objects.filter(pk=pk).first() if pk else None
             if pk is None or student:
                 _try(done, student, year)
-    for student in gone:
+    for student in [*gone, *held]:
         _try(done, student, None)
     return done
 

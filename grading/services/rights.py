@@ -153,7 +153,7 @@ def what_goes(student: Student) -> WhatGoes:
     rows = [(kind, some) for kind, some in rows_of(artworks, [student.pk])]
     counts = {kind.name: some.count() for kind, some in _once(rows)}
     files = file_names(some for _kind, some in rows)
-    adapters = list(adapters_that_saw(student.code))
+    adapters = list(adapters_that_saw(student))
     return WhatGoes(by_group(counts), len(files), adapters, named_elsewhere(student))
 
 
@@ -207,7 +207,7 @@ def _erase(
     counts = Counter({kind.name: some.count() for kind, some in _once(rows)})
     files = file_names(some for _kind, some in rows)
     files += _forget_reports(artworks, student, year)
-    adapters = adapters_that_saw(student.code) if student else AdapterVersion.objects.none()
+    adapters = adapters_that_saw(student) if student else AdapterVersion.objects.none()
     receipt = ErasureReceipt.objects.create(
         school=school,
         student_code=student.code if student else NOBODY,
@@ -240,7 +240,8 @@ def _refuse_if_held(student: Student | None, year: SchoolYear | None) -> None:
 
 
 def _lock(works: QuerySet[Artwork]) -> list[int]:
-    """Their keys. Jobs are locked before artworks, as workers lock them.
+    """Keys of those that still are theirs once locked: one that was matched to another child in
+    this moment is not. Jobs are locked before artworks, as workers lock them.
 
     A worker that finishes first has added its rows by then; one that finishes later finds its job
     gone, and stores nothing.
@@ -249,7 +250,8 @@ def _lock(works: QuerySet[Artwork]) -> list[int]:
     for kind, rows in rows_of(pks):
         if issubclass(kind.model, Job):
             list(rows.order_by("pk").select_for_update().values_list("pk"))
-    return list(Artwork.objects.select_for_update().filter(pk__in=pks).values_list("pk", flat=True))
+    locked = works.select_for_update(of=("self",)).filter(pk__in=pks).only("pk")
+    return [work.pk for work in locked]
 
 
 def _once(rows: Iterable[tuple[Kind, QuerySet[Any]]]) -> list[tuple[Kind, QuerySet[Any]]]:

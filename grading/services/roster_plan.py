@@ -249,6 +249,7 @@ class _Snapshot:
         enrollments = Enrollment.objects.filter(classroom__in=classrooms, left_on=None)
         if locked:
             students, classrooms = students.select_for_update(), classrooms.select_for_update()
+            enrollments = enrollments.select_for_update()
         self.students = {student.pk: student for student in students}
         self.classrooms = {classroom.pk: classroom for classroom in classrooms}
         self.by_id: dict[str, list[Student]] = defaultdict(list)

@@ -496,8 +496,7 @@ class _Eraser:
         self, model: type[Student | Classroom], rows: Mapping[str, Any], changes: list[Any]
     ) -> None:
         changed, fields = [], set()
-        codes = {said["code"] for said in changes}
-        names = {c.name for code, c in self.classrooms.items() if code not in codes}
+        renamed = self._names_to_restore(changes) if model is Classroom else set()
         for said in changes:
             row = rows.get(said["code"])
             if row is None:
@@ -505,7 +504,9 @@ class _Eraser:
                 continue
             for name, before in said["before"].items():
                 value = getattr(row, name)
-                is_name_taken = model is Classroom and name == "name" and before in names
+                is_name_taken = (
+                    model is Classroom and name == "name" and said["code"] not in renamed
+                )
                 value = _day(value) if isinstance(value, date) else value
                 if value != said["after"][name] or is_name_taken:
                     self.done.changed_since += 1
@@ -519,6 +520,22 @@ class _Eraser:
                 Classroom.objects.filter(pk=row.pk).update(name=f"… {row.pk}")
         if fields:
             model.objects.bulk_update(changed, sorted(fields), batch_size=BATCH)
+
+    def _names_to_restore(self, changes: list[Any]) -> set[str]:
+        """Codes of classes that get back a name which no other one keeps or has by now."""
+        wanted = {
+            said["code"]: said["before"]["name"]
+            for said in changes
+            if "name" in said["before"]
+            and (row := self.classrooms.get(said["code"]))
+            and row.name == said["after"]["name"]
+        }
+        while True:
+            kept = {c.name for code, c in self.classrooms.items() if code not in wanted}
+            free = {code: name for code, name in wanted.items() if name not in kept}
+            if free == wanted:
+                return set(free)
+            wanted = free
 
 
 def _hanging(

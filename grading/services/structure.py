@@ -24,6 +24,7 @@ from grading.models import (
     Classroom,
     Enrollment,
     GradeBand,
+    LegalHold,
     Membership,
     Review,
     Role,
@@ -208,12 +209,15 @@ def save_class(classroom: Classroom, by: User) -> Classroom:
     """Make a class or change it.
 
     Raises:
-        CannotSave: its year has a class of this name, or was archived meanwhile.
+        CannotSave: its year has a class of this name, or was archived meanwhile; or the class would
+            leave a year that is held.
     """
     lock(classroom.school)
     refuse_archived(classroom.year)
     new = classroom.pk is None
-    before = None if new else Classroom.objects.get(pk=classroom.pk)
+    before = None if new else Classroom.objects.select_related("year").get(pk=classroom.pk)
+    if before and before.year_id != classroom.year_id:
+        _refuse_held(before.year)
     try:
         with transaction.atomic():
             classroom.save()
@@ -237,6 +241,17 @@ def refuse_archived(year: SchoolYear) -> None:
     """Raises CannotSave where somebody has archived the year since the page was made."""
     if SchoolYear.objects.filter(pk=year.pk).exclude(archived_at=None).exists():
         raise CannotSave(_("The school year %(name)s is archived.") % {"name": year.name})
+
+
+def _refuse_held(year: SchoolYear) -> None:
+    """A class takes its work along, out of what the hold keeps and into another time."""
+    list(SchoolYear.objects.select_for_update().filter(pk=year.pk))
+    if LegalHold.objects.standing().filter(year=year).exists():
+        raise CannotSave(
+            _("A hold stands on the school year %(name)s: the class stays in it.")
+            % {"name": year.name},
+            "year",
+        )
 
 
 @dataclass(frozen=True)

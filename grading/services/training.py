@@ -28,6 +28,7 @@ from grading.models import (
     RubricVersion,
     School,
     ScoringJob,
+    Student,
     TrainingItem,
     TrainingSet,
     User,
@@ -210,8 +211,8 @@ def training_set_of_code(code: UUID | None) -> TrainingSet | None:
     raise LookupError(f"There is no training set {code}.")
 
 
-def adapters_that_saw(student_code: UUID) -> QuerySet[AdapterVersion]:
-    """Adapters that learned from a work of this student, who may be erased by now."""
-    sets = TrainingItem.objects.filter(student_code=student_code).values("training_set")
+def adapters_that_saw(student: Student) -> QuerySet[AdapterVersion]:
+    """Adapters that learned from a work of this student."""
+    sets = TrainingItem.objects.of_student(student).values("training_set")
     adapters = AdapterVersion.objects.filter(training_sets__in=sets).distinct()
     return adapters.select_related("dimension", "base").order_by("pk")

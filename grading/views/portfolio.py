@@ -28,6 +28,7 @@ from grading.models import (
 from grading.multiples import Trend, trend
 from grading.services.audit import record, record_view
 from grading.services.portfolio import RubricWorks, Work, add_note, delete_note, portfolio_of
+from grading.services.rights import Held
 from grading.views.requests import SignedInRequest
 
 
@@ -79,8 +80,12 @@ def remove_note(request: SignedInRequest, code: UUID) -> HttpResponse:
     """Only who wrote a note may take it away."""
     notes = StudentNote.objects.filter(student__in=Student.objects.for_user(request.user))
     note = get_object_or_404(notes.select_related("student__school"), code=code, by=request.user)
-    delete_note(note, request.user)
-    messages.success(request, _("The note is deleted."))
+    try:
+        delete_note(note, request.user)
+    except Held:
+        messages.error(request, _("A hold stands: nothing about this student may be deleted now."))
+    else:
+        messages.success(request, _("The note is deleted."))
     return redirect("grading:student", note.student.code)
 
 

@@ -153,7 +153,7 @@ def _page(request: SignedInRequest, student: Student, **bound: forms.BaseForm) -
         "school": student.school,
         "student": student,
         "consents": student.consents.select_related("recorded_by"),
-        "adapters": adapters_that_saw(student.code),
+        "adapters": adapters_that_saw(student),
         "amendments": student.amendments.select_related("by"),
         "holds": student.holds.select_related("placed_by", "lifted_by"),
         "exports": student.exports.filter(asked_by=request.user).order_by("-pk")[:5],
@@ -278,6 +278,7 @@ def erase(request: SignedInRequest, code: UUID) -> HttpResponse:
         else:
             messages.success(request, _("The student is erased. This is the receipt."))
             return redirect("grading:receipt", receipt.code)
+    record_view(request.user, student, student.school)
     context = {
         "school": student.school,
         "student": student,

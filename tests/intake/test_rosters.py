@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from grading.intake.checks import RefusedUpload
-from grading.intake.display_names import Style, minimised
+from grading.intake.display_names import MAX_DISPLAY_NAME, Style, _Person, minimised
 from grading.intake.rosters import (
     MAX_BYTES,
     entries_of,
@@ -279,6 +279,11 @@ class TestNames:
     def test_two_who_look_the_same_in_one_class_get_more_letters(self):
         people = ("Amara;Bauer;1;3B", "Amara;Berg;2;3B", "Amara;Bo;3;4A", "Amara;Baum;4;3B")
         assert self.names(*people) == ["Amara Baue.", "Amara Be.", "Amara B.", "Amara Baum"]
+
+    def test_two_endless_names_are_not_looked_through_to_their_end(self):
+        """Each letter more is another look through the whole list."""
+        person = _Person("Amara", "y" * 400, "", Style.INITIAL)
+        assert sum(iter(person.lengthen, False)) == MAX_DISPLAY_NAME + 1
 
     def test_one_child_in_two_classes_has_one_name(self):
         people = ("Amara;Bauer;1;3B", "Amara;Berg;2;Art", "Amara;Bauer;1;Art")

@@ -15,6 +15,7 @@ from grading import tasks
 def session(key: str, user, hours: int) -> None:
     Session.objects.create(session_key=key, expire_date=now() + timedelta(hours=hours))
     UserSession.objects.create(user=user, session_key=key, ip="192.0.2.1", user_agent="a browser")
+    UserSession.objects.update(created_at=now() - timedelta(hours=13))
 
 
 def test_sessions_that_have_ended_are_forgotten_with_where_they_were(alice):

@@ -144,6 +144,26 @@ def test_a_hold_on_one_student_keeps_that_students_work(
     assert list(Artwork.objects.values_list("student", flat=True)) == [student.pk]
 
 
+def test_of_who_left_a_held_year_stays_and_the_others_go(
+    decide, student, due, make_picture, rubric_version, school, administrator
+):
+    """As the dry run says of each year."""
+    decide(student)
+    older = school.years.create(
+        name="older", starts_on=due.starts_on - timedelta(days=400),
+        ends_on=due.starts_on - timedelta(days=40),
+    )  # fmt: skip
+    room = Classroom.objects.create(school=school, name="2B", year=older)
+    held = room.assignments.create(rubric_version=rubric_version, title="Held", made_on=TODAY)
+    kept = make_picture(student, "gold", assignment=held).artwork
+    Student.objects.filter(pk=student.pk).update(left_on=TODAY - timedelta(days=400))
+    place_hold(older, "an inspection", administrator, uuid.uuid4())
+    assert [plan.year for plan in plan_of(school) if plan.goes_now] == [due]
+    (receipt,) = apply_retention(school).receipts
+    assert receipt.year_name == due.name
+    assert list(Artwork.objects.all()) == [kept]
+
+
 def test_another_school_keeps_what_it_wants(decide, student, due, bob):
     decide(student)
     apply_retention(bob.memberships.get().school)

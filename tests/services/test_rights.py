@@ -13,20 +13,23 @@ import pytest
 from django.apps import apps
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db.models import Model
-from django.utils.timezone import localdate
+from django.utils.timezone import localdate, now
 
 from grading import tasks
 from grading.models import (
     Amendment,
     Annotation,
+    Appeal,
     AuditEvent,
     Classroom,
     Consent,
     DoomedFile,
     ErasureReceipt,
+    FamilyLink,
     LegalHold,
     Membership,
     Picture,
@@ -38,7 +41,9 @@ from grading.models import (
     User,
 )
 from grading.records import KEPT, NOT_EXPORTED, OF_STUDENTS, OF_WORKS
+from grading.services.appeals import ask_again
 from grading.services.artworks import match_artwork
+from grading.services.releases import release_class
 from grading.services.rights import (
     Held,
     add_amendment,
@@ -203,6 +208,51 @@ def test_no_token_and_nothing_of_another_child_is_in_the_copy(lived, administrat
     )
     for secret in (digest, "Ben T.", str(other.code), "127.0.0.1"):
         assert secret not in text
+
+
+def test_what_another_family_saw_and_wrote_before_it_was_matched_anew_is_theirs(
+    decide, student, alice, administrator, forget
+):
+    ben = Student.objects.get(display_name="Ben T.")
+    review = decide(ben)
+    assignment = review.artwork.assignment
+    release_class(assignment, alice)
+    link = FamilyLink.objects.create(
+        student=ben, token_sha256="0" * 64, created_by=alice, expires_at=now()
+    )
+    ask_again(review.artwork, review, "Ben drew the moon.", family_link=link)
+    match_artwork(review.artwork, student, administrator)
+    rows = {}
+    for one in (student, ben):
+        export = request_export(one, administrator, with_names=True)
+        tasks.export_student(export.pk)
+        rows[one] = json.loads(opened(export).read("record.json"))["rows"]
+    assert rows[student]["review"] and not rows[ben]["review"]
+    assert rows[student]["appeal"] == [] and rows[student]["releasedwork"] == []
+    assert [row["reason"] for row in rows[ben]["appeal"]] == ["Ben drew the moon."]
+    forget(ben, administrator)
+    assert not Appeal.objects.exists()
+    assert student.artworks.exists()
+
+
+def test_a_file_with_a_picture_that_turned_out_to_be_anothers_can_be_fetched_no_more(
+    lived, administrator, alice, django_capture_on_commit_callbacks
+):
+    export = request_export(lived, administrator, with_names=True)
+    tasks.export_student(export.pk)
+    assignment = lived.artworks.all()[0].assignment
+    reports = [
+        ReportJob.objects.create(asked_by=alice, **{field: row}, status="running", attempt=1)
+        for field, row in (("student", lived), ("assignment", assignment))
+    ]
+    for report in reports:
+        assert report.succeed(ContentFile(b"%PDF")) and report.is_there
+    match_artwork(
+        lived.artworks.all()[0], Student.objects.get(display_name="Ben T."), administrator
+    )
+    for made in (export, *reports):
+        made.refresh_from_db()
+        assert made.file and not made.is_there
 
 
 def test_without_names_staff_are_what_they_are(lived, administrator):
@@ -411,7 +461,7 @@ def test_a_hold_sent_twice_is_one_and_leaves_traces_without_its_reason(student, 
     hold = LegalHold.objects.get()
     assert lift_hold(hold, administrator)
     assert not lift_hold(hold, administrator)
-    events = AuditEvent.objects.filter(object_code=student.code, verb__in=["held", "lifted"])
+    events = AuditEvent.objects.filter(object_kind="student", object_code=student.code)
     assert [e.verb for e in events] == ["held", "lifted"]
     assert all(e.detail == {"hold": str(hold.code)} for e in events)
 

@@ -329,6 +329,24 @@ class TestUndo:
         assert student.display_name == "Amy"
         assert Student.objects.get(number="2").display_name == "Ben T."
 
+    def test_a_name_that_another_class_has_by_now_is_not_given_back(
+        self, keep, apply, administrator, classroom, year
+    ):
+        """The other one was in the list, too: only its grade was changed by it."""
+        Classroom.objects.filter(pk=classroom.pk).update(sourced_id="c1")
+        other = Classroom.objects.create(school=year.school, year=year, name="4A", sourced_id="c2")
+        roster = keep(HEAD, "Dev;Patel;7;3B")
+        apply(roster)
+        Classroom.objects.filter(pk=classroom.pk).update(name="3C")
+        roster.plan["classes_changed"] = [
+            {"code": str(classroom.code), "before": {"name": "3B"}, "after": {"name": "3C"}},
+            {"code": str(other.code), "before": {"grade": None}, "after": {"grade": 4}},
+        ]
+        roster.save()
+        Classroom.objects.filter(pk=other.pk).update(name="3B", grade=4)
+        assert undo_roster(roster, administrator).changed_since == 1
+        assert [c.name for c in (classroom, other) if c.refresh_from_db() is None] == ["3C", "3B"]
+
     def test_a_new_class_in_use_stays(self, keep, apply, administrator, classroom, assignment):
         roster = keep(HEAD, "Dev;Patel;7;4A")
         apply(roster)

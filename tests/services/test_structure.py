@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from uuid import uuid4
 
 import pytest
 from django.utils.timezone import localdate
@@ -16,6 +17,7 @@ from grading.models import (
     Teaching,
     Term,
 )
+from grading.services.rights import place_hold
 from grading.services.structure import (
     CannotSave,
     Promotion,
@@ -133,6 +135,12 @@ class TestClasses:
         classroom = Classroom(school=year.school, year=year, name="3C")
         SchoolYear.objects.update(archived_at="2027-08-01T00:00Z")
         with pytest.raises(CannotSave, match="archived"):
+            save_class(classroom, administrator)
+
+    def test_no_class_leaves_a_year_that_is_held(self, classroom, next_year, administrator):
+        place_hold(classroom.year, "an inspection", administrator, uuid4())
+        classroom.year = next_year
+        with pytest.raises(CannotSave, match="A hold stands on the school year 2026/27"):
             save_class(classroom, administrator)
 
     @pytest.mark.parametrize(

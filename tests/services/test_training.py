@@ -21,6 +21,7 @@ from grading.models import (
 )
 from grading.services.annotations import confirm_review, set_level, withdraw_review
 from grading.services.appeals import ask_again, record_look
+from grading.services.artworks import match_artwork
 from grading.services.consent import record_consent
 from grading.services.rights import erase_student
 from grading.services.training import (
@@ -136,16 +137,26 @@ def test_an_annotation_of_another_rubric_is_in_no_set_of_this_one(learning, scho
 def test_adapters_that_saw_a_student_are_known_also_when_the_student_is_gone(
     learning, rubric_version, installed, student, administrator
 ):
-    assert not adapters_that_saw(student.code).exists()
+    assert not adapters_that_saw(student).exists()
     training_set = freeze_training_set(rubric_version, administrator)
     for _time in range(2):
         record_learned_from(installed[:2], training_set)
-    assert list(adapters_that_saw(student.code)) == installed[:2]
-    assert not adapters_that_saw(Student.objects.get(display_name="Ben T.").code).exists()
-    code = student.code
+    assert list(adapters_that_saw(student)) == installed[:2]
+    assert not adapters_that_saw(Student.objects.get(display_name="Ben T.")).exists()
     receipt = erase_student(student, administrator)
-    assert list(adapters_that_saw(code)) == installed[:2]
+    assert list(adapters_that_saw(student)) == installed[:2]
     assert len(receipt.adapters) == 2
+
+
+def test_adapters_that_saw_a_work_while_it_was_matched_to_another_child_are_known(
+    learning, rubric_version, installed, administrator
+):
+    training_set = freeze_training_set(rubric_version, administrator)
+    record_learned_from(installed[:2], training_set)
+    ben = Student.objects.get(display_name="Ben T.")
+    match_artwork(learning.artwork, ben, administrator)
+    assert list(adapters_that_saw(ben)) == installed[:2]
+    assert len(erase_student(ben, administrator).adapters) == 2
 
 
 # ------------------------------------------------------------------------------------- the command
@@ -210,7 +221,7 @@ def test_a_model_is_installed_with_the_set_it_was_trained_from(
     training_set = freeze_training_set(rubric_version, None)
     call_command("install_model", str(settings.DEMO_MODEL_DIR), "--training-set",
                  str(training_set.code))  # fmt: skip
-    assert adapters_that_saw(student.code).count() == 9
+    assert adapters_that_saw(student).count() == 9
 
 
 def test_an_unknown_training_set_installs_nothing(db, settings):

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from uuid import uuid4
 
 import pytest
 from django.urls import reverse
 
 from grading.models import AuditEvent, Rubric, RubricVersion, StudentNote
+from grading.services.rights import place_hold
 
 
 def text(response) -> str:
@@ -139,6 +141,13 @@ class TestNotes:
         client.post(url)
         assert not StudentNote.objects.exists()
         assert AuditEvent.objects.get().detail["deleted"] is True
+
+    def test_none_is_deleted_while_a_hold_stands(self, signed_in, alice, administrator, student):
+        note = StudentNote.objects.create(student=student, by=alice, text="x")
+        place_hold(student, "a dispute", administrator, uuid4())
+        url = reverse("grading:remove-note", args=[note.code])
+        assert "A hold stands" in signed_in.post(url, follow=True).content.decode()
+        assert StudentNote.objects.exists()
 
     def test_markup_in_a_note_is_text(self, signed_in, url, student, alice):
         StudentNote.objects.create(student=student, by=alice, text="<b>bold</b>\nnext")
