@@ -13,7 +13,9 @@ def years(apps, schema_editor):
     for classroom in apps.get_model("grading", "Classroom").objects.order_by("pk"):
         name = classroom.year_name.strip() or "?"
         first = re.match(r"\d{4}", name)
-        start = int(first.group()) if first else localdate().year
+        start = int(first.group()) if first else 0
+        if not 1900 < start < 2200:  # no year that a school has had
+            start = localdate().year
         year, _new = SchoolYear.objects.get_or_create(
             school_id=classroom.school_id,
             name=name,

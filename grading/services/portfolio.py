@@ -29,7 +29,7 @@ from grading.models import (
 )
 from grading.services.audit import record
 from grading.services.board import State, with_state
-from grading.services.rights import Held, holds_on
+from grading.services.holds import Held, holds_on
 
 LATEST = 3  # works that say what is strongest
 LINE_FROM = 3  # decided works; two make no line

@@ -24,7 +24,8 @@ from grading.models import (
     Student,
 )
 from grading.records import file_fields
-from grading.services.rights import Held, erase_student, erase_works_of_year, holds_on
+from grading.services.holds import Held, holds_on
+from grading.services.rights import erase_student, erase_works_of_year
 
 log = logging.getLogger(__name__)
 FOLDERS = ("originals", "pictures", "reports", "records", "examples")

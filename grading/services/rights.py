@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -40,6 +40,7 @@ from grading.models import (
 )
 from grading.records import Kind, by_group, file_names, named_elsewhere, rows_of
 from grading.services.audit import record
+from grading.services.holds import Held, years_of_student
 from grading.services.rosters import forget_child
 from grading.services.training import adapters_that_saw
 
@@ -61,28 +62,6 @@ def add_amendment(student: Student, text: str, asked_by: str, by: User, code: UU
 
 
 # ------------------------------------------------------------------------------------------- holds
-class Held(Exception):
-    """Something is to be kept until a hold is lifted; ``holds`` says by whose word."""
-
-    def __init__(self, holds: Sequence[LegalHold]) -> None:
-        self.holds = holds
-        super().__init__("a legal hold stands")
-
-
-def years_of_student(student: Student) -> QuerySet[SchoolYear]:
-    """Years in which the student was on the list of a class or made something."""
-    return SchoolYear.objects.filter(
-        Q(classrooms__enrollments__student=student)
-        | Q(classrooms__assignments__artworks__student=student)
-    ).distinct()
-
-
-def holds_on(student: Student) -> QuerySet[LegalHold]:
-    """Those that stand: on the student, or on a year the student was there."""
-    holds = LegalHold.objects.standing().select_related("placed_by", "year", "student")
-    return holds.filter(Q(student=student) | Q(year__in=years_of_student(student)))
-
-
 @transaction.atomic
 def place_hold(on: Student | SchoolYear, reason: str, by: User, code: UUID) -> LegalHold:
     """From now on nothing of this student, or of this year, is erased by anybody.

@@ -19,6 +19,7 @@ from grading.services.audit import record
 from grading.services.board import Progress, progress_of
 from grading.services.governance import last_changes, save_settings
 from grading.services.health import machinery_health
+from grading.services.retention import plan_of
 from grading.services.structure import by_term, teachings_in_force
 from grading.views.requests import SignedInRequest
 from grading.views.schools import administered_school
@@ -141,6 +142,8 @@ def school_settings(request: SignedInRequest, code: UUID) -> HttpResponse:
         changed = {name: form.cleaned_data[name] for name in form.set_by_hand}
         save_settings(school, changed, request.user)
         messages.success(request, _("The settings are saved."))
+        if "kept_days" in changed and any(plan.goes_now for plan in plan_of(school)):
+            messages.warning(request, _("Works past their time go tonight: look at “Retention”."))
         return redirect("grading:school-settings", school.code)
     labels = {name: field.label for name, field in form.fields.items()}
     changes = [(labels[c.setting], c) for c in last_changes(school, set(labels))]

@@ -27,8 +27,8 @@ from grading.models import (
 )
 from grading.multiples import Trend, trend
 from grading.services.audit import record, record_view
+from grading.services.holds import Held
 from grading.services.portfolio import RubricWorks, Work, add_note, delete_note, portfolio_of
-from grading.services.rights import Held
 from grading.views.requests import SignedInRequest
 
 

@@ -35,13 +35,12 @@ from grading.models import (
 from grading.records import by_group
 from grading.services.audit import record, record_view
 from grading.services.consent import record_consent, training_use_of
+from grading.services.holds import Held, holds_on
 from grading.services.limits import EXPORTS, refuse_too_many
 from grading.services.rights import (
     NOBODY,
-    Held,
     add_amendment,
     erase_student,
-    holds_on,
     lift_hold,
     place_hold,
     request_export,

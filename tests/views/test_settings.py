@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.urls import reverse
+from django.utils.timezone import localdate
 
 from grading.models import (
     AuditEvent,
@@ -139,3 +141,15 @@ def test_the_trail_of_another_school_is_not_shown(signed_in, url, bob):
         detail={"scoring_on": "False"},
     )  # fmt: skip
     assert "Nobody has changed a setting yet" in text(signed_in.get(url))
+
+
+def test_a_shorter_time_that_lets_works_go_tonight_says_so(signed_in, url, year, decide, student):
+    decide(student)
+    year.starts_on, year.ends_on = (
+        localdate() - timedelta(days=300),
+        localdate() - timedelta(days=60),
+    )
+    year.save()
+    warning = "Works past their time go tonight"
+    assert warning not in text(signed_in.post(url, {**SENT, "kept_days": "90"}, follow=True))
+    assert warning in text(signed_in.post(url, {**SENT, "kept_days": "30"}, follow=True))
