@@ -3,6 +3,7 @@ from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as recovery_codes
 from allauth.mfa.totp import views as totp
 from allauth.usersessions import views as sessions
+from csp.decorators import csp_update
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import views as auth_views
@@ -28,11 +29,12 @@ password = [
         name="account_reset_password_from_key_done",
     ),
 ]
+square_to_scan = csp_update({"img-src": ["data:"]})  # of this page alone: no file holds a key
 second_factor = [
     path("", mfa.index, name="mfa_index"),
     path("code/", mfa.authenticate, name="mfa_authenticate"),
     path("code/again/", mfa.reauthenticate, name="mfa_reauthenticate"),
-    path("on/", one_transaction(totp.activate_totp), name="mfa_activate_totp"),
+    path("on/", square_to_scan(one_transaction(totp.activate_totp)), name="mfa_activate_totp"),
     path("off/", one_transaction(totp.deactivate_totp), name="mfa_deactivate_totp"),
     path("recovery-codes/", recovery_codes.view_recovery_codes, name="mfa_view_recovery_codes"),
     path(

@@ -129,6 +129,18 @@ def main() -> None:
                 ):
                     page.goto(path)
                     shoot(page, f"{name}-{width}-{scheme}")
+                page = browser.new_context(
+                    viewport=size, color_scheme=scheme, base_url=school.address
+                ).new_page()
+                sign_in(page, school, "administrator")
+                page.goto("/schools/")  # leads to the one school
+                for name, path in (
+                    ("school", page.url),
+                    ("audit", f"{page.url}audit/"),
+                    ("privacy", f"{student}privacy/"),
+                ):
+                    page.goto(path)
+                    shoot(page, f"{name}-{width}-{scheme}")
             browser.close()
 
 

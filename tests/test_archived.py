@@ -163,3 +163,14 @@ def test_an_archived_class_and_its_board_offer_nothing_to_change(
     board = text(client.get(reverse("grading:board", args=[assignment.code])))
     assert "This school year is archived." in board
     assert "board.js" not in board and 'id="upload"' not in board
+
+
+def test_the_board_of_an_archived_class_does_not_ask_to_accept_drafts(
+    client, alice, student, make_scored, assignment, archived
+):
+    make_scored(student)
+    client.force_login(alice)
+    url = reverse("grading:board", args=[assignment.code])
+    assert "Accept the sure ones" in text(client.get(url))
+    archived()
+    assert "Accept the sure ones" not in text(client.get(url))

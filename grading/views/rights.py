@@ -83,7 +83,12 @@ def holds(request: SignedInRequest, code: UUID) -> HttpResponse:
         _place(request, said["year"], said)
         return redirect("grading:holds", school.code)
     rows = school.holds.select_related("student", "year", "placed_by", "lifted_by")
-    context = {"school": school, "holds": rows, "form": form}
+    context = {
+        "school": school,
+        "holds": rows,
+        "form": form,
+        "has_years": school.years.exists(),
+    }
     status = 422 if request.method == "POST" else 200
     return render(request, "grading/holds.html", context, status=status)
 

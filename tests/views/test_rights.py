@@ -266,3 +266,9 @@ class TestRetention:
         year.save()
         assert "goes tonight" in text(signed_in.get(url("retention", school.code)))
         assert not ErasureReceipt.objects.exists()
+
+
+def test_without_a_school_year_there_is_none_to_hold(client, administrator, school):
+    client.force_login(administrator)
+    page = client.get(reverse("grading:holds", args=[school.code])).content.decode()
+    assert "Place the hold" not in page

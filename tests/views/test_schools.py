@@ -43,6 +43,7 @@ class TestOverview:
         page = text(client.get(reverse("grading:school", args=[school.code])))
         assert "First steps" in page
         assert reverse("grading:new-year", args=[school.code]) in page
+        assert "every class has a teacher" not in page
 
     def test_each_thing_that_waits_leads_to_where_it_is_done(
         self, client, adam, school, classroom, alice, colleague
