@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +18,13 @@ from grading.services.students import clashes_in, looks_like_full_name
 LINES_AT_MOST = 300
 NAME_AT_MOST = 60
 NUMBER_AT_MOST = 20
+DATE = re.compile(r"\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b")
+
+
+def refuse_date(name: str) -> None:
+    """A birth date has no place here, also where it was pasted along with the name."""
+    if DATE.search(name):
+        raise forms.ValidationError(_now("Leave dates out: a name or a code is enough."))
 
 
 def open_classes(school: School) -> Any:
@@ -105,6 +113,8 @@ class AddStudentsForm(WithDoubts):
             raise forms.ValidationError(
                 _now("At most %(count)d names at once.") % {"count": LINES_AT_MOST}
             )
+        for name in names:
+            refuse_date(name)
         if long := next((name for name in names if len(name) > NAME_AT_MOST), None):
             raise forms.ValidationError(
                 _now("This line is longer than a name: %(line)s…") % {"line": long[:30]}
@@ -136,7 +146,9 @@ class StudentForm(WithDoubts, forms.ModelForm):
         }
 
     def clean_display_name(self) -> str:
-        return " ".join(self.cleaned_data["display_name"].split())
+        name = " ".join(self.cleaned_data["display_name"].split())
+        refuse_date(name)
+        return name
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

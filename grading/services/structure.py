@@ -407,7 +407,7 @@ def overview_of(school: School) -> Overview:
     return Overview(
         year=year,
         term=current_term(year, today),
-        has_years=school.years.exists(),
+        has_years=school.years.open().exists(),
         classes=open_classes.count(),
         students=school.students.here().count(),
         people=school.memberships.values("user").distinct().count(),

@@ -193,6 +193,11 @@ FINER: Sequence[tuple[str, Callable[[Mapping[str, Any]], Any], Promise]] = (
     ),
     (
         Verb.EXPORTED,
+        lambda d: d.get("fetched"),
+        gettext_lazy("{who} downloaded a copy of everything about {what}."),
+    ),
+    (
+        Verb.EXPORTED,
         lambda d: d.get("what") == "everything",
         gettext_lazy("{who} asked for a copy of everything about {what}."),
     ),

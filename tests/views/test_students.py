@@ -135,7 +135,7 @@ class TestAdding:
         ("names", "why"),
         [
             ("", "required"), ("\n \n", "required"), ("x" * 61, "longer than a name"),
-            ("a\n" * 301, "At most 300"),
+            ("a\n" * 301, "At most 300"), ("Dana E. 12.05.2017", "Leave dates out"),
         ],
     )  # fmt: skip
     def test_what_cannot_be_a_list_of_names_is_refused(self, client, adam, school, names, why):
