@@ -20,9 +20,8 @@ from django.conf import settings
 from django.db.models import Model, Q
 from django.template.loader import render_to_string
 from django.utils.timezone import localtime, now
-from django.utils.translation import get_language, get_language_bidi
+from django.utils.translation import get_language, get_language_bidi, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
 
 from grading.intake.names import safe_name
 from grading.models import (
@@ -49,12 +48,12 @@ LEFT_OUT = {"lease_until", "attempt", "token_sha256", "file", "full", "display",
     "original", "preview", "batch",
 }  # fmt: skip
 _KINDS = {
-    "student": _lazy("the student's own pages"),
-    "artwork": _lazy("a work"),
-    "assignment": _lazy("pages of an assignment of the class, with the works of others"),
-    "classroom": _lazy("pages of the class, with other students"),
-    "legalhold": _lazy("a hold"),
-    "trainingset": _lazy("a list of works to learn from"),
+    "student": gettext_lazy("the student's own pages"),
+    "artwork": gettext_lazy("a work"),
+    "assignment": gettext_lazy("pages of an assignment of the class, with the works of others"),
+    "classroom": gettext_lazy("pages of the class, with other students"),
+    "legalhold": gettext_lazy("a hold"),
+    "trainingset": gettext_lazy("a list of works to learn from"),
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.forms import BaseFormSet, formset_factory
 from django.utils.timezone import localdate
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from grading.models import Classroom, School, SchoolYear, Term, User
@@ -31,7 +31,7 @@ class YearForm(forms.ModelForm):
         cleaned = super().clean() or self.cleaned_data
         start, end = cleaned.get("starts_on"), cleaned.get("ends_on")
         if start and end and end <= start:
-            self.add_error("ends_on", _now("The last day has to come after the first."))
+            self.add_error("ends_on", gettext("The last day has to come after the first."))
         return cleaned
 
 
@@ -48,7 +48,7 @@ class TermForm(forms.Form):
         cleaned = super().clean() or self.cleaned_data
         said = [cleaned.get(name) for name in ("name", "starts_on", "ends_on")]
         if not cleaned.get("gone") and not self.errors and any(said) and not all(said):
-            raise forms.ValidationError(_now("A term needs a name, a first and a last day."))
+            raise forms.ValidationError(gettext("A term needs a name, a first and a last day."))
         return cleaned
 
 
@@ -136,7 +136,7 @@ class TeacherForm(forms.Form):
     def clean_until(self) -> Any:
         until = self.cleaned_data["until"]
         if until and until < localdate():
-            raise forms.ValidationError(_now("The last day is over already."))
+            raise forms.ValidationError(gettext("The last day is over already."))
         return until
 
 
@@ -157,7 +157,7 @@ class PromoteLine(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("chosen") and not self.errors and not cleaned.get("name"):
-            self.add_error("name", _now("The class needs a name."))
+            self.add_error("name", gettext("The class needs a name."))
         return cleaned
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from django import forms
 from django.utils.timezone import localdate
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from grading.forms.structure import date_input
@@ -24,7 +24,7 @@ DATE = re.compile(r"\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b")
 def refuse_date(name: str) -> None:
     """A birth date has no place here, also where it was pasted along with the name."""
     if DATE.search(name):
-        raise forms.ValidationError(_now("Leave dates out: a name or a code is enough."))
+        raise forms.ValidationError(gettext("Leave dates out: a name or a code is enough."))
 
 
 def open_classes(school: School) -> Any:
@@ -58,13 +58,13 @@ class WithDoubts(forms.Form):
         full = [name for name in names if looks_like_full_name(name)]
         if full:
             self.doubts.append(
-                _now("This looks like a full name: %(names)s.") % {"names": ", ".join(full[:10])}
+                gettext("This looks like a full name: %(names)s.") % {"names": ", ".join(full[:10])}
                 + " "
-                + _now("First name and initial, or a code, is enough.")
+                + gettext("First name and initial, or a code, is enough.")
             )
         for name, classroom in clashes_in(classrooms, names, but)[:10]:
             self.doubts.append(
-                _now("Two students of %(classroom)s would be called %(name)s.")
+                gettext("Two students of %(classroom)s would be called %(name)s.")
                 % {"classroom": classroom.name, "name": name}
             )
 
@@ -111,13 +111,13 @@ class AddStudentsForm(WithDoubts):
         names = [line for line in lines if line]
         if len(names) > LINES_AT_MOST:
             raise forms.ValidationError(
-                _now("At most %(count)d names at once.") % {"count": LINES_AT_MOST}
+                gettext("At most %(count)d names at once.") % {"count": LINES_AT_MOST}
             )
         for name in names:
             refuse_date(name)
         if long := next((name for name in names if len(name) > NAME_AT_MOST), None):
             raise forms.ValidationError(
-                _now("This line is longer than a name: %(line)s…") % {"line": long[:30]}
+                gettext("This line is longer than a name: %(line)s…") % {"line": long[:30]}
             )
         return names
 
@@ -125,7 +125,7 @@ class AddStudentsForm(WithDoubts):
         cleaned = super().clean() or self.cleaned_data
         names = cleaned.get("names") or []
         if cleaned.get("number") and len(names) > 1:
-            self.add_error("number", _now("A school number is for one student only."))
+            self.add_error("number", gettext("A school number is for one student only."))
         if not self.errors:
             self.doubt(names, cleaned["classrooms"])
         return cleaned
@@ -242,7 +242,7 @@ class LeaveForm(forms.Form):
     def clean_day(self) -> Any:
         day = self.cleaned_data["day"]
         if day > localdate():
-            raise forms.ValidationError(_now("This day has not come yet. Note it when it has."))
+            raise forms.ValidationError(gettext("This day has not come yet. Note it when it has."))
         return day
 
 
