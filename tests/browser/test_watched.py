@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import SCORED, drawing
 from tests.browser.test_pages import path_of
 from tests.browser.test_review import open_review
-from tests.running_school import RunningSchool
+from tests.running_school import RunningSchool, Visitor, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -85,9 +86,13 @@ def test_nor_does_a_page_for_administrators_or_the_page_to_sign_in(school, visit
 
 
 def test_nor_does_working_on_a_picture(school, visit):
+    scored = school.number(SCORED)
+    files = [("pictures", "uma i.jpg", drawing(83))]  # its own: what it sets nobody else expects
+    Visitor(school).post(f"{school.empty_board()}upload/", {}, files)
+    wait_for(lambda: school.number(SCORED) > scored, "the picture is scored", 120)
     page = visit()
     watch = Watch(page, school)
-    open_review(page, school, "Chloé D.")
+    open_review(page, school, "Uma I.")
     page.locator("#row-imagination .level__input").first.focus()
     for key in ("4", "5"):
         page.keyboard.press(key)
