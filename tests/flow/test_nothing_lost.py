@@ -69,6 +69,7 @@ def test_a_worker_that_froze_wakes_after_its_work_was_done_by_another(school, te
     every_picture_once(school, PICTURES)
 
 
+@pytest.mark.slow
 def test_the_broker_is_killed_and_comes_back(school, teacher, board_path):
     teacher.post(f"{board_path}upload/", {}, drawings(PICTURES))
     wait_for(lambda: school.number(RUNNING) > 0, "a batch under way")
@@ -112,6 +113,7 @@ def test_everything_is_killed_at_once_and_goes_on_after_the_next_start(tmp_path_
         every_picture_once(school, PICTURES)
 
 
+@pytest.mark.slow
 def test_a_board_says_that_no_worker_is_there(school, teacher, board_path):
     frozen = [school.kill(name, signal.SIGSTOP) for name in ("gpu-worker", "io-worker")]
     try:
