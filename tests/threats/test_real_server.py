@@ -18,7 +18,10 @@ from tests.browser.conftest import drawing
 from tests.running_school import RunningSchool, Visitor, wait_for
 
 AT_ONCE = 8
-SCORED = "SELECT count(*) FROM grading_scoringjob WHERE status = 'succeeded'"
+SCORED = """SELECT count(*) FROM grading_scoringjob j
+    JOIN grading_picture p ON p.id = j.picture_id JOIN grading_artwork a ON a.id = p.artwork_id
+    JOIN grading_student s ON s.id = a.student_id
+    WHERE j.status = 'succeeded' AND s.display_name = 'Amara B.'"""
 ARTWORK = """SELECT a.code FROM grading_artwork a JOIN grading_student s ON s.id = a.student_id
     WHERE s.display_name = ? AND a.assignment_id =
     (SELECT id FROM grading_assignment WHERE title = 'A machine that helps')"""
